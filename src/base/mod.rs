@@ -1,0 +1,16 @@
+//! Ground floor: identifiers, units, clock, secrets and the cancel token.
+//!
+//! Owns: small value types every layer speaks. Never: I/O, async, anything of the crate.
+//! Used by: every module.
+
+pub mod cancel;
+pub mod clock;
+pub mod id;
+pub mod secret;
+pub mod units;
+
+pub use cancel::{CancelToken, StopReason};
+pub use clock::Clock;
+pub use id::{ArtifactId, BlobId, JobId, UserId};
+pub use secret::Secret;
+pub use units::{BitRate, ByteSize};

@@ -1,0 +1,277 @@
+//! `audiomill convert INPUT OUTPUT`: the engine on local files.
+
+use std::io::{self, IsTerminal, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use tempfile::NamedTempFile;
+
+use super::{Ended, Outcome, Refused, cause, open_source};
+use crate::base::{CancelToken, StopReason};
+use crate::media::failure::FailureCode;
+use crate::media::options::{OPTIONS, parse};
+use crate::media::request::Exactness;
+use crate::media::{Catalog, Conversion, Format, Limits, Output, Progress, Request, Sink};
+
+pub(super) fn command() -> Command {
+    let command =
+        Command::new("convert")
+            .about("Convert a local file; - is stdin or stdout")
+            .arg(Arg::new("INPUT").required(true).help("the file to read, or - for stdin"))
+            .arg(Arg::new("OUTPUT").required(true).help("the file to write, or - for stdout"))
+            .arg(flag("force").help("overwrite OUTPUT when it exists"))
+            .arg(Arg::new("progress").long("progress").value_parser(["bar", "json", "none"]).help(
+                "json writes one object a line to stderr; the default is a bar on a terminal",
+            ))
+            .arg(flag("bitexact").hide(true));
+    OPTIONS.iter().fold(command, |command, option| {
+        command.arg(
+            Arg::new(option.name)
+                .long(option.name.replace('_', "-"))
+                .value_name(option.values)
+                .help(option.help)
+                .allow_hyphen_values(true)
+                .hide(!option.built),
+        )
+    })
+}
+
+fn flag(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+pub(super) fn run(arguments: &ArgMatches) -> Outcome {
+    let input = text(arguments, "INPUT");
+    let output = text(arguments, "OUTPUT");
+    let request = request(arguments, output)?;
+    let target = Target::open(output, arguments.get_flag("force"))?;
+    let sink = target.sink().map_err(|error| cannot_write(output, &error))?;
+    let conversion = Conversion {
+        request,
+        limits: Limits { decoded_seconds: f64::INFINITY, ..Limits::default() },
+        cancel: CancelToken::default(),
+        progress: Arc::new(Progress::default()),
+    };
+    cancel_on_interrupt(conversion.cancel.clone())
+        .map_err(|error| Refused::Failed(format!("cannot watch for Ctrl-C: {error}")))?;
+    let reporter = Reporter::start(arguments, &conversion.progress);
+    let source = open_source(input)?;
+    let result = crate::media::convert(&conversion, source, sink, &mut |_, _| {});
+    reporter.finish(result.is_ok());
+    match result {
+        Ok(done) => {
+            target.publish().map_err(|error| cannot_write(output, &error))?;
+            warn(&done);
+            Ok(Ended::Done)
+        }
+        Err(failure) if failure.code == FailureCode::Cancelled => Ok(Ended::Interrupted),
+        Err(failure) => {
+            let detail = failure.detail.last().map(|line| format!(" ({line})")).unwrap_or_default();
+            Err(Refused::Failed(format!("{input}: {}{detail}", failure.message)))
+        }
+    }
+}
+
+fn text<'a>(arguments: &'a ArgMatches, name: &str) -> &'a str {
+    arguments.get_one::<String>(name).map_or("", String::as_str)
+}
+
+/// The request of the flags; the format comes from OUTPUT's extension unless it is given.
+fn request(arguments: &ArgMatches, output: &str) -> Result<Request, Refused> {
+    let given = OPTIONS.iter().filter_map(|option| {
+        arguments.get_one::<String>(option.name).map(|value| (option.name, value.as_str()))
+    });
+    let by_extension = format_of(output);
+    if by_extension.is_none() && arguments.get_one::<String>("format").is_none() {
+        return Err(Refused::Usage(format!(
+            "{output}: no format is known by this extension; say --format, one of {}",
+            Format::ALL.map(Format::as_str).join(", ")
+        )));
+    }
+    let mut request = parse(by_extension.unwrap_or(Format::Mp3), given)
+        .map_err(|error| Refused::Usage(error.to_string()))?;
+    if arguments.get_flag("bitexact") {
+        request.exactness = Exactness::BitExact;
+    }
+    crate::media::plan::plan_options(&request, Catalog::of_this_build().entry(request.format))
+        .map_err(|unsupported| Refused::Usage(unsupported.message))?;
+    Ok(request)
+}
+
+fn format_of(output: &str) -> Option<Format> {
+    let extension = Path::new(output).extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
+        "aif" => Some(Format::Aiff),
+        "wave" => Some(Format::Wav),
+        "oga" => Some(Format::Ogg),
+        other => Format::parse(other),
+    }
+}
+
+/// Where the output goes: a temporary file beside it until it is whole.
+enum Target {
+    File { temporary: NamedTempFile, path: PathBuf, force: bool },
+    Stdout { spool: std::fs::File },
+}
+
+impl Target {
+    fn open(output: &str, force: bool) -> Result<Self, Refused> {
+        if output == "-" {
+            let spool = tempfile::tempfile().map_err(|error| cannot_write(output, &error))?;
+            return Ok(Self::Stdout { spool });
+        }
+        let path = PathBuf::from(output);
+        if path.is_dir() {
+            return Err(Refused::Failed(format!("{output}: is a folder")));
+        }
+        if !force && path.exists() {
+            return Err(Refused::Failed(format!("{output}: exists; --force overwrites it")));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let temporary = tempfile::Builder::new()
+            .prefix(".audiomill-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(|error| cannot_write(output, &error))?;
+        Ok(Self::File { temporary, path, force })
+    }
+
+    fn sink(&self) -> io::Result<Sink> {
+        let file = match self {
+            Self::File { temporary, .. } => temporary.as_file(),
+            Self::Stdout { spool } => spool,
+        };
+        Ok(Sink::new(file.try_clone()?, u64::MAX))
+    }
+
+    /// Makes the whole output visible: flushed to the device, then renamed.
+    fn publish(self) -> io::Result<()> {
+        match self {
+            Self::File { temporary, path, force } => {
+                temporary.as_file().sync_all()?;
+                if force {
+                    temporary.persist(&path)?;
+                } else {
+                    temporary.persist_noclobber(&path)?;
+                }
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+            }
+            Self::Stdout { mut spool } => {
+                spool.rewind()?;
+                let mut stdout = io::stdout().lock();
+                io::copy(&mut spool, &mut stdout)?;
+                stdout.flush()
+            }
+        }
+    }
+}
+
+fn cannot_write(output: &str, error: &io::Error) -> Refused {
+    Refused::Failed(format!("{output}: cannot be written: {}", cause(error)))
+}
+
+/// Turns Ctrl-C and SIGTERM into a cancel, so that no temporary file is left behind.
+fn cancel_on_interrupt(cancel: CancelToken) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut terminate = {
+        let _inside = runtime.enter();
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?
+    };
+    std::thread::Builder::new().name(String::from("signals")).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            cancel.stop(StopReason::Cancelled);
+        });
+    })?;
+    Ok(())
+}
+
+fn warn(done: &Output) {
+    for warning in &done.warnings {
+        eprintln!("audiomill: {}", warning.message);
+    }
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Bar,
+    Json,
+    Nothing,
+}
+
+/// Shows progress from a thread of its own, so that a stuck source still shows a standing bar.
+struct Reporter {
+    shown: Shown,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    progress: Arc<Progress>,
+}
+
+impl Reporter {
+    fn start(arguments: &ArgMatches, progress: &Arc<Progress>) -> Self {
+        let shown = match arguments.get_one::<String>("progress").map(String::as_str) {
+            Some("json") => Shown::Json,
+            Some("none") => Shown::Nothing,
+            Some(_) => Shown::Bar,
+            None if io::stderr().is_terminal() => Shown::Bar,
+            None => Shown::Nothing,
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = (shown != Shown::Nothing).then(|| {
+            let (stop, progress) = (Arc::clone(&stop), Arc::clone(progress));
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Acquire) {
+                    show(shown, &progress, None);
+                    std::thread::park_timeout(Duration::from_millis(200));
+                }
+            })
+        });
+        Self { shown, stop, thread, progress: Arc::clone(progress) }
+    }
+
+    fn finish(mut self, done: bool) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // A panic while printing has been printed already.
+            let _ = thread.join();
+        }
+        if done {
+            show(self.shown, &self.progress, Some(100.0));
+        }
+        if self.shown == Shown::Bar {
+            eprintln!();
+        }
+    }
+}
+
+fn show(shown: Shown, progress: &Progress, percent: Option<f64>) {
+    let mut snapshot = progress.snapshot();
+    snapshot.percent = percent.or(snapshot.percent);
+    match shown {
+        Shown::Nothing => {}
+        Shown::Json => {
+            if let Ok(line) = serde_json::to_string(&snapshot) {
+                eprintln!("{line}");
+            }
+        }
+        Shown::Bar => {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+            let filled = (snapshot.percent.unwrap_or(0.0) / 2.5) as usize;
+            let speed = snapshot.speed.map(|speed| format!("  {speed:.0}x")).unwrap_or_default();
+            eprint!(
+                "\r[{:<40}] {:>5.1} %{speed}\x1b[K",
+                "=".repeat(filled.min(40)),
+                snapshot.percent.unwrap_or(0.0)
+            );
+        }
+    }
+}

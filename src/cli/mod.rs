@@ -1,0 +1,113 @@
+//! The commands: one file each.
+//!
+//! Owns: arguments, what is printed, exit codes. Never: how anything is done.
+//! Used by: `main`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this layer is where printing lives"
+)]
+
+mod convert;
+mod formats;
+mod probe;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// 0.
+    Done,
+    /// 130.
+    Interrupted,
+}
+
+/// Why a command did not do its work, with the sentence for stderr.
+#[derive(Debug)]
+enum Refused {
+    /// Wrong usage or settings: exit code 2.
+    Usage(String),
+    /// Anything else: exit code 1.
+    Failed(String),
+}
+
+type Outcome = Result<Ended, Refused>;
+
+/// Runs the command that `arguments` name and returns its exit code: 0 done, 1 failed, 2 wrong
+/// usage or settings, 130 interrupted.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // The only failure is a closed terminal, which nobody can be told of.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match dispatch(&matches) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Interrupted) => ExitCode::from(130),
+        Err(Refused::Usage(sentence)) => {
+            eprintln!("audiomill: {sentence}");
+            ExitCode::from(2)
+        }
+        Err(Refused::Failed(sentence)) => {
+            eprintln!("audiomill: {sentence}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn command() -> Command {
+    Command::new("audiomill")
+        .about("Self-hosted audio transcoding server")
+        .version(concat!(
+            env!("CARGO_PKG_VERSION"),
+            " (",
+            env!("AUDIOMILL_COMMIT"),
+            ", ",
+            env!("AUDIOMILL_LIBAV"),
+            ")"
+        ))
+        .subcommand(convert::command())
+        .subcommand(probe::command())
+        .subcommand(formats::command())
+}
+
+fn dispatch(matches: &ArgMatches) -> Outcome {
+    match matches.subcommand() {
+        Some(("convert", arguments)) => convert::run(arguments),
+        Some(("probe", arguments)) => probe::run(arguments),
+        Some(("formats", arguments)) => formats::run(arguments),
+        _ => Err(Refused::Usage(String::from("no such command"))),
+    }
+}
+
+/// Opens a local file, or spools stdin for `-`: libav wants to seek.
+fn open_source(path: &str) -> Result<crate::media::Source, Refused> {
+    let cannot = |error: std::io::Error| Refused::Failed(format!("{path}: {}", cause(&error)));
+    let mut file = if path == "-" {
+        let mut spool = tempfile::tempfile().map_err(cannot)?;
+        std::io::copy(&mut std::io::stdin().lock(), &mut spool).map_err(cannot)?;
+        spool
+    } else {
+        std::fs::File::open(path).map_err(cannot)?
+    };
+    std::io::Seek::rewind(&mut file).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if metadata.is_dir() {
+        return Err(Refused::Failed(format!("{path}: is a folder")));
+    }
+    Ok(crate::media::Source::new(file, Some(metadata.len())))
+}
+
+/// The system's word for an error, without the number behind it.
+fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}

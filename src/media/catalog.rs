@@ -1,0 +1,287 @@
+//! What this libav build can write, cut down to our own list; computed once.
+
+use std::sync::OnceLock;
+
+use crate::base::BitRate;
+
+use super::ffi::encoder::{EncoderLists, lists};
+use super::request::{BitDepth, Format};
+
+/// One target format of the catalogue.
+#[derive(Clone, Debug)]
+pub struct FormatEntry {
+    /// Which.
+    pub format: Format,
+    /// Facts that do not depend on the build.
+    pub spec: &'static FormatSpec,
+    /// What its encoder takes; `None` when this build has no such encoder.
+    pub encoder: Option<EncoderLists>,
+}
+
+/// What a format is, on every build.
+#[derive(Debug)]
+pub struct FormatSpec {
+    /// Name for people.
+    pub label: &'static str,
+    /// libav's encoder. For PCM the plan picks by depth; this one is the 16-bit one.
+    pub encoder: &'static str,
+    /// libav's muxer.
+    pub muxer: &'static str,
+    /// Container, in the API's word.
+    pub container: &'static str,
+    /// Extension of outputs, without a point.
+    pub extension: &'static str,
+    /// MIME type of outputs.
+    pub mime_type: &'static str,
+    /// Half a sentence on its reach.
+    pub summary: &'static str,
+    /// What its options mean.
+    pub coding: Coding,
+}
+
+/// How a format spends bits.
+#[derive(Debug)]
+pub enum Coding {
+    /// By bitrate.
+    Lossy {
+        /// Small, standard, best in kbit/s for stereo.
+        stereo_kbit: [u32; 3],
+        /// The VBR scale of `quality`, if it has one.
+        vbr: Option<Scale>,
+        /// The effort that `quality` means, if it means effort.
+        effort: Option<Scale>,
+    },
+    /// By quality alone (Vorbis); a bitrate may be asked for.
+    Quality {
+        /// The scale.
+        scale: Scale,
+        /// Small, standard, best.
+        steps: [i32; 3],
+        /// What those come to in kbit/s for stereo, as measured by the codec's authors.
+        about_kbit: [u32; 3],
+    },
+    /// Nothing is thrown away.
+    Lossless {
+        /// Depths it can store.
+        depths: &'static [BitDepth],
+        /// The effort that `quality` means, if any.
+        effort: Option<Scale>,
+        /// Typical share of the PCM size, in percent.
+        percent_of_pcm: u32,
+    },
+}
+
+/// A range of whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Lowest value.
+    pub least: i32,
+    /// Highest value.
+    pub most: i32,
+}
+
+/// The formats of this build.
+#[derive(Debug)]
+pub struct Catalog {
+    entries: Vec<FormatEntry>,
+}
+
+impl Catalog {
+    /// The catalogue of the linked libav; asked for once per process.
+    #[must_use]
+    pub fn of_this_build() -> &'static Self {
+        static CATALOG: OnceLock<Catalog> = OnceLock::new();
+        CATALOG.get_or_init(|| Self {
+            entries: Format::ALL
+                .into_iter()
+                .map(|format| {
+                    let spec = spec(format);
+                    FormatEntry { format, spec, encoder: lists(spec.encoder) }
+                })
+                .collect(),
+        })
+    }
+
+    /// Every format, missing ones too.
+    #[must_use]
+    pub fn entries(&self) -> &[FormatEntry] {
+        &self.entries
+    }
+
+    /// The entry of one format.
+    ///
+    /// # Panics
+    /// Never: the catalogue holds an entry for every format there is.
+    #[must_use]
+    pub fn entry(&self, format: Format) -> &FormatEntry {
+        self.entries
+            .iter()
+            .find(|entry| entry.format == format)
+            .unwrap_or_else(|| unreachable!("the catalogue is made from Format::ALL"))
+    }
+}
+
+impl FormatEntry {
+    /// Why this build cannot write the format, if it cannot.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        self.encoder
+            .is_none()
+            .then(|| format!("The linked libavcodec has no encoder \"{}\".", self.spec.encoder))
+    }
+}
+
+/// The PCM encoder of a format and depth, and the sample format it takes.
+#[must_use]
+pub const fn pcm_encoder(format: Format, depth: BitDepth) -> Option<(&'static str, &'static str)> {
+    match (format, depth) {
+        (Format::Wav, BitDepth::Int16) => Some(("pcm_s16le", "s16")),
+        (Format::Wav, BitDepth::Int24) => Some(("pcm_s24le", "s32")),
+        (Format::Wav, BitDepth::Int32) => Some(("pcm_s32le", "s32")),
+        (Format::Wav, BitDepth::Float32) => Some(("pcm_f32le", "flt")),
+        (Format::Aiff, BitDepth::Int16) => Some(("pcm_s16be", "s16")),
+        (Format::Aiff, BitDepth::Int24) => Some(("pcm_s24be", "s32")),
+        (Format::Aiff, BitDepth::Int32) => Some(("pcm_s32be", "s32")),
+        (Format::Aiff, BitDepth::Float32) => Some(("pcm_f32be", "flt")),
+        (
+            Format::Mp3 | Format::M4a | Format::Opus | Format::Ogg | Format::Flac | Format::Alac,
+            _,
+        ) => None,
+    }
+}
+
+/// The standard bitrate of a lossy format for `channels` channels: per channel half of stereo's.
+#[must_use]
+pub fn standard_bitrate(coding: &Coding, channels: u32) -> Option<BitRate> {
+    match coding {
+        Coding::Lossy { stereo_kbit: [_, standard, _], .. } => {
+            Some(BitRate::kbit(standard * channels.max(1) / 2).clamp(BitRate::MIN, BitRate::MAX))
+        }
+        Coding::Quality { .. } | Coding::Lossless { .. } => None,
+    }
+}
+
+const ALL_DEPTHS: &[BitDepth] =
+    &[BitDepth::Int16, BitDepth::Int24, BitDepth::Int32, BitDepth::Float32];
+const UP_TO_24: &[BitDepth] = &[BitDepth::Int16, BitDepth::Int24];
+
+fn spec(format: Format) -> &'static FormatSpec {
+    match format {
+        Format::Mp3 => &FormatSpec {
+            label: "MP3",
+            encoder: "libmp3lame",
+            muxer: "mp3",
+            container: "mp3",
+            extension: "mp3",
+            mime_type: "audio/mpeg",
+            summary: "plays everywhere",
+            coding: Coding::Lossy {
+                stereo_kbit: [96, 192, 320],
+                vbr: Some(Scale { least: 0, most: 9 }),
+                effort: None,
+            },
+        },
+        Format::M4a => &FormatSpec {
+            label: "M4A",
+            encoder: "aac",
+            muxer: "ipod",
+            container: "mp4",
+            extension: "m4a",
+            mime_type: "audio/mp4",
+            summary: "AAC, at home on phones and Apple devices",
+            coding: Coding::Lossy { stereo_kbit: [96, 160, 256], vbr: None, effort: None },
+        },
+        Format::Opus => &FormatSpec {
+            label: "Opus",
+            encoder: "libopus",
+            muxer: "opus",
+            container: "ogg",
+            extension: "opus",
+            mime_type: "audio/ogg",
+            summary: "the best sound per byte, for browsers and newer players",
+            coding: Coding::Lossy {
+                stereo_kbit: [64, 128, 192],
+                vbr: None,
+                effort: Some(Scale { least: 0, most: 10 }),
+            },
+        },
+        Format::Ogg => &FormatSpec {
+            label: "Ogg Vorbis",
+            encoder: "libvorbis",
+            muxer: "ogg",
+            container: "ogg",
+            extension: "ogg",
+            mime_type: "audio/ogg",
+            summary: "free and common in games and on Linux",
+            coding: Coding::Quality {
+                scale: Scale { least: -1, most: 10 },
+                steps: [2, 5, 8],
+                about_kbit: [96, 160, 256],
+            },
+        },
+        Format::Flac => &FormatSpec {
+            label: "FLAC",
+            encoder: "flac",
+            muxer: "flac",
+            container: "flac",
+            extension: "flac",
+            mime_type: "audio/flac",
+            summary: "about half of the size, for archives",
+            coding: Coding::Lossless {
+                depths: UP_TO_24,
+                effort: Some(Scale { least: 0, most: 12 }),
+                percent_of_pcm: 60,
+            },
+        },
+        Format::Alac => &FormatSpec {
+            label: "ALAC",
+            encoder: "alac",
+            muxer: "ipod",
+            container: "mp4",
+            extension: "m4a",
+            mime_type: "audio/mp4",
+            summary: "Apple's own, for archives on Apple devices",
+            coding: Coding::Lossless { depths: UP_TO_24, effort: None, percent_of_pcm: 60 },
+        },
+        Format::Wav => &FormatSpec {
+            label: "WAV",
+            encoder: "pcm_s16le",
+            muxer: "wav",
+            container: "wav",
+            extension: "wav",
+            mime_type: "audio/wav",
+            summary: "plain samples, for editing",
+            coding: Coding::Lossless { depths: ALL_DEPTHS, effort: None, percent_of_pcm: 100 },
+        },
+        Format::Aiff => &FormatSpec {
+            label: "AIFF",
+            encoder: "pcm_s16be",
+            muxer: "aiff",
+            container: "aiff",
+            extension: "aiff",
+            mime_type: "audio/aiff",
+            summary: "plain samples, for editing on a Mac",
+            coding: Coding::Lossless { depths: ALL_DEPTHS, effort: None, percent_of_pcm: 100 },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_build_writes_every_format() {
+        for entry in Catalog::of_this_build().entries() {
+            assert_eq!(entry.missing(), None, "{:?}", entry.format);
+        }
+    }
+
+    #[test]
+    fn mono_gets_half_of_the_stereo_bitrate() {
+        let coding = &spec(Format::Mp3).coding;
+        assert_eq!(standard_bitrate(coding, 2), Some(BitRate::kbit(192)));
+        assert_eq!(standard_bitrate(coding, 1), Some(BitRate::kbit(96)));
+        assert_eq!(standard_bitrate(coding, 8), Some(BitRate::MAX));
+    }
+}

@@ -1,0 +1,209 @@
+//! One conversion from source to sink: probe, plan, run, report.
+
+use std::sync::Arc;
+
+use super::catalog::Catalog;
+use super::failure::{Failure, FailureCode, Stage, Warning};
+use super::ffi::log::CaptureGuard;
+use super::io::{IoFault, Sink, Source, Watch};
+use super::limits::Limits;
+use super::plan::{self, Plan};
+use super::probe::{self, AudioStream, Probe};
+use super::progress::Progress;
+use super::request::Request;
+use super::run::serial::{self, Ran};
+use super::stage::demux::Demux;
+use super::tags;
+use crate::base::CancelToken;
+
+/// Log lines a failure carries.
+const DETAIL_LINES: usize = 10;
+
+/// Everything one conversion needs, but for its source and sink.
+#[derive(Clone)]
+pub struct Conversion {
+    /// What to make.
+    pub request: Request,
+    /// Ceilings.
+    pub limits: Limits,
+    /// Stops it.
+    pub cancel: CancelToken,
+    /// Told how far it is.
+    pub progress: Arc<Progress>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Facts of the source.
+    pub probe: Probe,
+    /// What was decided.
+    pub plan: Plan,
+    /// Samples per channel.
+    pub samples: u64,
+    /// Rate in Hz.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u32,
+    /// Length of the output.
+    pub duration_seconds: f64,
+    /// Deviations, the plan's first.
+    pub warnings: Vec<Warning>,
+}
+
+/// Converts. Blocks the calling thread for as long as it takes; everything libav logs meanwhile
+/// belongs to this conversion. `planned` is told the facts and the plan before work starts.
+///
+/// The sink's content is whole only when this returns `Ok`.
+///
+/// # Errors
+/// A [`Failure`] with the library's last log lines.
+pub fn convert(
+    conversion: &Conversion,
+    source: Source,
+    sink: Sink,
+    planned: &mut dyn FnMut(&Probe, &Plan),
+) -> Result<Output, Failure> {
+    let log = CaptureGuard::start();
+    let result = carry_out(conversion, source, sink, planned, &log);
+    result.map_err(|mut failure| {
+        let lines = log.lines();
+        failure.detail = lines
+            .iter()
+            .skip(lines.len().saturating_sub(DETAIL_LINES))
+            .map(|line| format!("[{}] {}", line.component, line.text))
+            .collect();
+        let position = conversion.progress.snapshot().position_seconds;
+        failure.position_seconds = (position > 0.0).then_some(position);
+        failure
+    })
+}
+
+/// Opens a source and tells its facts.
+///
+/// # Errors
+/// A [`Failure`] of stage `reading`.
+pub fn examine(source: Source, limits: &Limits) -> Result<Probe, Failure> {
+    initialise()?;
+    let log = CaptureGuard::start();
+    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
+    probe::open(source, limits, &watch, &log).map(|opened| opened.probe)
+}
+
+fn initialise() -> Result<(), Failure> {
+    super::ffi::initialise().map_err(|error| {
+        Failure::new(FailureCode::Internal, Stage::Reading, format!("libav cannot start: {error}"))
+    })
+}
+
+fn watch(cancel: &CancelToken, progress: &Arc<Progress>) -> Watch {
+    Watch {
+        cancel: cancel.clone(),
+        progress: Arc::clone(progress),
+        source_fault: IoFault::default(),
+        sink_fault: IoFault::default(),
+    }
+}
+
+fn carry_out(
+    conversion: &Conversion,
+    source: Source,
+    sink: Sink,
+    planned: &mut dyn FnMut(&Probe, &Plan),
+    log: &CaptureGuard,
+) -> Result<Output, Failure> {
+    initialise()?;
+    let Conversion { request, limits, .. } = conversion;
+    let watch = watch(&conversion.cancel, &conversion.progress);
+    let opened = probe::open(source, limits, &watch, log)?;
+    let probe = opened.probe;
+    let entry = Catalog::of_this_build().entry(request.format);
+    let plan = plan::plan(&probe, request, entry).map_err(|unsupported| {
+        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
+    })?;
+    let Some(stream) = probe.audio.iter().find(|stream| stream.index == plan.stream) else {
+        unreachable!("the plan picks one of the probe's streams");
+    };
+    if let Some(seconds) = length(&probe, stream) {
+        conversion.progress.set_duration(seconds);
+    }
+    planned(&probe, &plan);
+    let tags = tags::merged(&probe.tags, &stream.tags);
+    let noise_before = log.error_count();
+    let demux = Demux::new(opened.input, plan.stream);
+    let ran = serial::run(&plan, limits, &watch, demux, sink, &tags)?;
+    // Errors while closing an output have nowhere to go but here.
+    if let Some(fault) = watch.sink_fault.get() {
+        return Err(super::stage::sink_failed(&fault));
+    }
+    let mut warnings = plan.warnings.clone();
+    let declared = length(&probe, stream);
+    warnings.extend(damage_warning(&ran, declared, log.error_count() - noise_before));
+    #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
+    let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));
+    Ok(Output {
+        samples: ran.samples_encoded,
+        sample_rate: ran.sample_rate,
+        channels: ran.channels,
+        duration_seconds,
+        warnings,
+        probe,
+        plan,
+    })
+}
+
+/// The stream's own length where the container says it, else the container's.
+fn length(probe: &Probe, stream: &AudioStream) -> Option<f64> {
+    stream.duration_seconds.or(probe.duration_seconds)
+}
+
+fn damage_warning(ran: &Ran, declared: Option<f64>, errors_logged: usize) -> Option<Warning> {
+    let missing = declared.map_or(0.0, |declared| declared - ran.decoded_seconds);
+    let ended_early = declared.is_some_and(|declared| missing > 1.0 && missing > declared / 10.0);
+    if ended_early || ran.broken_off {
+        return Some(Warning::new(
+            "ended_early",
+            format!(
+                "The sound breaks off at {}{}; everything up to there was converted.",
+                clock(ran.decoded_seconds),
+                declared
+                    .filter(|_| ended_early)
+                    .map(|declared| format!(", though the file promises {}", clock(declared)))
+                    .unwrap_or_default(),
+            ),
+        ));
+    }
+    if ran.damaged_packets > 0 || errors_logged > 0 {
+        let places = ran.damaged_packets.max(errors_logged as u64);
+        return Some(Warning::new(
+            "damaged",
+            format!(
+                "The file is damaged in {places} {}; the rest was converted.",
+                if places == 1 { "place" } else { "places" }
+            ),
+        ));
+    }
+    None
+}
+
+/// Seconds as people read them: `2:09`, `1:02:09`.
+fn clock(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped by `as`")]
+    let whole = seconds.max(0.0) as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock;
+
+    #[test]
+    fn lengths_are_said_as_people_read_them() {
+        assert_eq!([clock(0.4), clock(129.9), clock(3729.0)], ["0:00", "2:09", "1:02:09"]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Facts of an opened input as owned values.
+
+use std::ffi::CStr;
+
+use ffmpeg_next::ffi::{
+    AV_DISPOSITION_ATTACHED_PIC, AV_DISPOSITION_DEFAULT, AV_NOPTS_VALUE, AVDiscard,
+    AVFMT_TS_DISCONT, AVMediaType, AVRational, AVStream, av_get_bits_per_sample,
+    avcodec_find_decoder, avcodec_get_name,
+};
+use ffmpeg_next::format::context::Input;
+
+use super::dictionary;
+
+/// One stream of an input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamFacts {
+    /// Position in the container.
+    pub index: usize,
+    /// What kind of stream it is.
+    pub kind: StreamKind,
+    /// libav's name of the codec (`pcm_s16le`, `aac`, `none`).
+    pub codec: String,
+    /// Name of the decoder libav would take (`mp3float` for MP3), if it has one.
+    pub decoder: Option<String>,
+    /// Samples per second and channel; 0 when unknown.
+    pub sample_rate: u32,
+    /// Number of channels; 0 when unknown.
+    pub channels: u32,
+    /// Significant bits of a sample where the codec is lossless, else 0.
+    pub bits_per_sample: u32,
+    /// Whether samples are floating point by the codec's own name.
+    pub is_float: bool,
+    /// Bits per second as the container or codec claims; 0 when unknown.
+    pub bit_rate: u64,
+    /// Length as the container claims, in seconds.
+    pub duration_seconds: Option<f64>,
+    /// Whether the container marks it as the default of its kind.
+    pub is_default: bool,
+    /// Whether the samples are encrypted (common encryption without a key).
+    pub is_encrypted: bool,
+    /// Tags of the stream, in order.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamKind {
+    /// Sound.
+    Audio,
+    /// An attached picture: a cover.
+    Picture,
+    /// Moving pictures, subtitles, data.
+    Other,
+}
+
+/// The container's short names (`mov,mp4,m4a,3gp,3g2,mj2`).
+#[must_use]
+pub fn container(input: &Input) -> String {
+    // SAFETY: an opened input has a demuxer whose name is a static NUL-terminated string.
+    unsafe { CStr::from_ptr((*(*input.as_ptr()).iformat).name) }.to_string_lossy().into_owned()
+}
+
+/// Whether the demuxer's timestamps may jump (AVFMT_TS_DISCONT).
+#[must_use]
+pub fn timestamps_may_jump(input: &Input) -> bool {
+    // SAFETY: an opened input has a demuxer.
+    unsafe { (*(*input.as_ptr()).iformat).flags & AVFMT_TS_DISCONT != 0 }
+}
+
+/// Earliest timestamp over all streams in microseconds, if the container has one.
+#[must_use]
+pub fn start_time_us(input: &Input) -> Option<i64> {
+    // SAFETY: the context is alive as long as `input`.
+    known(unsafe { (*input.as_ptr()).start_time })
+}
+
+/// Length in seconds as the container claims or libav estimates; `None` when unknown.
+///
+/// libav says "unknown" by `i64::MIN`; a claim of zero or less is as good as none.
+#[must_use]
+pub fn duration_seconds(input: &Input) -> Option<f64> {
+    // SAFETY: the context is alive as long as `input`.
+    let microseconds = known(unsafe { (*input.as_ptr()).duration })?;
+    #[expect(clippy::cast_precision_loss, reason = "a duration for people; 2^53 µs are 285 years")]
+    let seconds = microseconds as f64 / 1e6;
+    (microseconds > 0).then_some(seconds)
+}
+
+/// Tags of the container, in order.
+#[must_use]
+pub fn tags(input: &Input) -> Vec<(String, String)> {
+    // SAFETY: the dictionary belongs to the context, which nobody changes while `input` is borrowed.
+    unsafe { dictionary::entries((*input.as_ptr()).metadata) }
+}
+
+/// Number of chapters.
+#[must_use]
+pub fn chapter_count(input: &Input) -> usize {
+    // SAFETY: the context is alive as long as `input`.
+    unsafe { (*input.as_ptr()).nb_chapters as usize }
+}
+
+/// Facts of every stream, in container order.
+#[must_use]
+pub fn streams(input: &Input) -> Vec<StreamFacts> {
+    (0..input.nb_streams() as usize)
+        .filter_map(|index| {
+            let stream = raw_stream(input, index)?;
+            // SAFETY: `raw_stream` found it inside this input, which stays borrowed.
+            Some(unsafe { stream_facts(index, stream) })
+        })
+        .collect()
+}
+
+/// Makes the demuxer skip the packets of every stream but `wanted`.
+pub fn discard_all_but(input: &mut Input, wanted: usize) {
+    for index in 0..input.nb_streams() as usize {
+        if let Some(stream) = raw_stream(input, index) {
+            let discard = if index == wanted {
+                AVDiscard::AVDISCARD_DEFAULT
+            } else {
+                AVDiscard::AVDISCARD_ALL
+            };
+            // SAFETY: `input` is borrowed mutably, so nobody else reads or writes the stream.
+            unsafe { (*stream).discard = discard };
+        }
+    }
+}
+
+pub(super) fn raw_stream(input: &Input, index: usize) -> Option<*mut AVStream> {
+    // SAFETY: the context is alive as long as `input`; the array holds `nb_streams` pointers.
+    unsafe {
+        let context = input.as_ptr();
+        (index < (*context).nb_streams as usize).then(|| *(*context).streams.add(index))
+    }
+}
+
+/// # Safety
+/// `stream` points into an opened input that stays alive and unchanged for the call.
+unsafe fn stream_facts(index: usize, stream: *const AVStream) -> StreamFacts {
+    // SAFETY: the caller vouches for the stream; its codecpar is never null.
+    let (stream, parameters) = unsafe { (&*stream, &*(*stream).codecpar) };
+    let is_picture = stream.disposition & AV_DISPOSITION_ATTACHED_PIC != 0;
+    let kind = match parameters.codec_type {
+        AVMediaType::AVMEDIA_TYPE_AUDIO => StreamKind::Audio,
+        AVMediaType::AVMEDIA_TYPE_VIDEO if is_picture => StreamKind::Picture,
+        _ => StreamKind::Other,
+    };
+    // SAFETY: takes any value and returns a static string.
+    let codec = unsafe { CStr::from_ptr(avcodec_get_name(parameters.codec_id)) };
+    let codec = codec.to_string_lossy().into_owned();
+    // SAFETY: takes any id; returns null or a static codec with a static name.
+    let decoder = unsafe {
+        let found = avcodec_find_decoder(parameters.codec_id);
+        (!found.is_null()).then(|| CStr::from_ptr((*found).name).to_string_lossy().into_owned())
+    };
+    // SAFETY: takes any id.
+    let pcm_bits = unsafe { av_get_bits_per_sample(parameters.codec_id) };
+    let bits = if codec.starts_with("pcm_") && parameters.bits_per_raw_sample <= 0 {
+        pcm_bits
+    } else {
+        parameters.bits_per_raw_sample
+    };
+    StreamFacts {
+        index,
+        kind,
+        decoder,
+        sample_rate: u32::try_from(parameters.sample_rate).unwrap_or(0),
+        channels: u32::try_from(parameters.ch_layout.nb_channels).unwrap_or(0),
+        bits_per_sample: u32::try_from(bits).unwrap_or(0),
+        is_float: codec.starts_with("pcm_f"),
+        bit_rate: u64::try_from(parameters.bit_rate).unwrap_or(0),
+        duration_seconds: known(stream.duration)
+            .filter(|&ticks| ticks > 0)
+            .map(|ticks| seconds(ticks, stream.time_base)),
+        is_default: stream.disposition & AV_DISPOSITION_DEFAULT != 0,
+        // The mov demuxer keeps the tag of the sample entry: `enca` is ISO/IEC 23001-7's.
+        is_encrypted: parameters.codec_tag == u32::from_le_bytes(*b"enca"),
+        // SAFETY: the dictionary belongs to the stream.
+        tags: unsafe { dictionary::entries(stream.metadata) },
+        codec,
+    }
+}
+
+fn known(timestamp: i64) -> Option<i64> {
+    (timestamp != AV_NOPTS_VALUE).then_some(timestamp)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a duration for people")]
+fn seconds(ticks: i64, time_base: AVRational) -> f64 {
+    ticks as f64 * f64::from(time_base.num) / f64::from(time_base.den.max(1))
+}

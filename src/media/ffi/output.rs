@@ -1,0 +1,167 @@
+//! The muxer's side: streams, flags, tags and the packet clamp of the `ffmpeg` command.
+
+use ffmpeg_next::codec::encoder::audio::Encoder;
+use ffmpeg_next::ffi::{
+    AV_NOPTS_VALUE, AVFMT_FLAG_BITEXACT, AVFMT_GLOBALHEADER, AVFMT_NOTIMESTAMPS,
+    AVFMT_TS_NONSTRICT, AVPacketSideDataType, AVRational, AVStream, av_rescale_q,
+    av_stream_new_side_data, avcodec_parameters_from_context, avformat_new_stream,
+};
+use ffmpeg_next::format::context::{Input, Output};
+use ffmpeg_next::{Error, Packet};
+
+use super::dictionary;
+use super::input::raw_stream;
+
+/// Whether the muxer wants codec headers in the container (AVFMT_GLOBALHEADER).
+#[must_use]
+pub fn wants_global_header(output: &Output) -> bool {
+    format_flags(output) & AVFMT_GLOBALHEADER != 0
+}
+
+/// Keeps version strings, times and random serials out of the container.
+pub fn set_bitexact(output: &mut Output) {
+    // SAFETY: the context is ours and its header is not written yet.
+    unsafe { (*output.as_mut_ptr()).flags |= AVFMT_FLAG_BITEXACT };
+}
+
+/// Sets a tag of the container.
+pub fn set_tag(output: &mut Output, key: &str, value: &str) {
+    // SAFETY: the dictionary belongs to the context, which is borrowed mutably.
+    unsafe { dictionary::set(&raw mut (*output.as_mut_ptr()).metadata, key, value) };
+}
+
+/// What of a source's stream the output's stream takes over.
+#[derive(Clone, Copy)]
+pub struct StreamOrigin<'a> {
+    /// The opened source.
+    pub input: &'a Input,
+    /// Which of its streams.
+    pub index: usize,
+}
+
+/// Adds the one stream that `encoder` will fill; its index is 0.
+///
+/// As the command does: time base of the encoder, the source's length as a hint, its side data
+/// (ReplayGain and the like) unless `origin` is `None`, and the name of the encoder as a tag.
+///
+/// # Errors
+/// What libav says.
+pub fn add_encoded_stream(
+    output: &mut Output,
+    encoder: &Encoder,
+    encoder_tag: &str,
+    origin: StreamOrigin<'_>,
+) -> Result<(), Error> {
+    // SAFETY: the context is borrowed mutably and its header not written yet. The new stream and
+    // its codecpar belong to it; the encoder is opened and alive.
+    let stream = unsafe {
+        let stream = avformat_new_stream(output.as_mut_ptr(), std::ptr::null());
+        if stream.is_null() {
+            return Err(Error::Other { errno: ffmpeg_next::error::ENOMEM });
+        }
+        let code = avcodec_parameters_from_context((*stream).codecpar, encoder.as_ptr());
+        if code < 0 {
+            return Err(Error::from(code));
+        }
+        (*stream).time_base = (*encoder.as_ptr()).time_base;
+        dictionary::set(&raw mut (*stream).metadata, "encoder", encoder_tag);
+        stream
+    };
+    if let Some(source) = raw_stream(origin.input, origin.index) {
+        // SAFETY: both streams are alive; the source is only read.
+        unsafe { take_over(stream, source) };
+    }
+    Ok(())
+}
+
+/// # Safety
+/// Both streams are alive, and nobody else uses `to`.
+unsafe fn take_over(to: *mut AVStream, from: *const AVStream) {
+    // SAFETY: the caller's contract; side data arrays hold `nb_side_data` entries of `size` bytes.
+    unsafe {
+        (*to).disposition = (*from).disposition;
+        if (*from).duration > 0 {
+            (*to).duration = av_rescale_q((*from).duration, (*from).time_base, (*to).time_base);
+        }
+        for position in 0..usize::try_from((*from).nb_side_data).unwrap_or(0) {
+            let data = &*(*from).side_data.add(position);
+            if data.type_ == AVPacketSideDataType::AV_PKT_DATA_CPB_PROPERTIES {
+                continue;
+            }
+            let copy = av_stream_new_side_data(to, data.type_, data.size);
+            if !copy.is_null() {
+                std::ptr::copy_nonoverlapping(data.data, copy, data.size);
+            }
+        }
+    }
+}
+
+/// Readies packets of the one stream for the muxer: rescales them to the time base it chose and
+/// keeps decoding timestamps rising, as the command does before it writes.
+///
+/// Without the clamp, Vorbis to Vorbis ends in EINVAL ("Queue input is backward in time").
+#[derive(Debug)]
+pub struct PacketClock {
+    encoder_time_base: AVRational,
+    last_dts: i64,
+}
+
+impl PacketClock {
+    /// A clock for packets of `encoder`.
+    #[must_use]
+    pub fn new(encoder: &Encoder) -> Self {
+        // SAFETY: the context is alive as long as `encoder`.
+        let encoder_time_base = unsafe { (*encoder.as_ptr()).time_base };
+        Self { encoder_time_base, last_dts: AV_NOPTS_VALUE }
+    }
+
+    /// Prepares `packet`, which the encoder has just given, for `output`, whose header is written.
+    pub fn prepare(&mut self, packet: &mut Packet, output: &Output) {
+        let Some(time_base) = stream_time_base(output) else { return };
+        packet.rescale_ts(
+            ffmpeg_next::Rational::from(self.encoder_time_base),
+            ffmpeg_next::Rational::from(time_base),
+        );
+        packet.set_stream(0);
+        let flags = format_flags(output);
+        if flags & AVFMT_NOTIMESTAMPS == 0 {
+            self.order(packet);
+            if let (Some(dts), true) = (packet.dts(), self.last_dts != AV_NOPTS_VALUE) {
+                let lowest = self.last_dts + i64::from(flags & AVFMT_TS_NONSTRICT == 0);
+                if dts < lowest {
+                    if packet.pts().is_some_and(|pts| pts >= dts) {
+                        packet.set_pts(packet.pts().map(|pts| pts.max(lowest)));
+                    }
+                    packet.set_dts(Some(lowest));
+                }
+            }
+        }
+        self.last_dts = packet.dts().unwrap_or(AV_NOPTS_VALUE);
+    }
+
+    /// A packet decoded after it is shown is impossible: both become the middle of the three
+    /// candidates, as the command does.
+    fn order(&self, packet: &mut Packet) {
+        if let (Some(pts), Some(dts)) = (packet.pts(), packet.dts())
+            && dts > pts
+        {
+            let mut candidates = [pts, dts, self.last_dts.saturating_add(1)];
+            candidates.sort_unstable();
+            packet.set_pts(Some(candidates[1]));
+            packet.set_dts(Some(candidates[1]));
+        }
+    }
+}
+
+fn stream_time_base(output: &Output) -> Option<AVRational> {
+    // SAFETY: the context is alive as long as `output`; the array holds `nb_streams` pointers.
+    unsafe {
+        let context = output.as_ptr();
+        ((*context).nb_streams > 0).then(|| (**(*context).streams).time_base)
+    }
+}
+
+fn format_flags(output: &Output) -> i32 {
+    // SAFETY: an output has a muxer from its making on.
+    unsafe { (*(*output.as_ptr()).oformat).flags }
+}

@@ -1,0 +1,264 @@
+//! Where bytes come from and go to, and the adapter that stands between them and libav.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ffmpeg_next::format::context::StreamIo;
+
+use super::progress::Progress;
+use crate::base::CancelToken;
+
+/// Bytes to convert: anything that reads and seeks.
+pub struct Source {
+    stream: Box<dyn ReadSeek>,
+    length: Option<u64>,
+}
+
+/// Place for the converted bytes: anything that writes and seeks.
+pub struct Sink {
+    stream: Box<dyn WriteSeek>,
+    limit: u64,
+}
+
+/// A readable, seekable stream that may move to the job's thread.
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// A writable, seekable stream that may move to the job's thread.
+pub trait WriteSeek: Write + Seek + Send {}
+impl<T: Write + Seek + Send> WriteSeek for T {}
+
+impl Source {
+    /// A source of `length` bytes, when that is known.
+    pub fn new(stream: impl ReadSeek + 'static, length: Option<u64>) -> Self {
+        Self { stream: Box::new(stream), length }
+    }
+
+    /// Length in bytes, when it is known.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The first bytes, at most `count`; the source stands at its start afterwards.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub fn peek(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut head = Vec::with_capacity(count);
+        (&mut self.stream).take(count as u64).read_to_end(&mut head)?;
+        self.stream.seek(SeekFrom::Start(0))?;
+        Ok(head)
+    }
+}
+
+impl Sink {
+    /// A sink that refuses to grow beyond `limit` bytes.
+    pub fn new(stream: impl WriteSeek + 'static, limit: u64) -> Self {
+        Self { stream: Box::new(stream), limit }
+    }
+}
+
+/// What went wrong on our side of libav, which turns every error into a bare errno.
+#[derive(Clone, Debug, Default)]
+pub struct IoFault(Arc<Mutex<Option<Fault>>>);
+
+/// The first thing that went wrong in an adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The device is full or the quota used up.
+    DiskFull,
+    /// The output reached its limit, in bytes.
+    OutputLimit(u64),
+    /// Any other error of the stream.
+    Failed(String),
+    /// The stream panicked.
+    Panicked,
+}
+
+impl IoFault {
+    /// The first fault, if there was one.
+    #[must_use]
+    pub fn get(&self) -> Option<Fault> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, fault: Fault) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+    }
+
+    fn note_error(&self, error: &io::Error) {
+        self.note(match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::DiskFull,
+            _ => Fault::Failed(error.to_string()),
+        });
+    }
+}
+
+/// Shared by the adapters of one conversion.
+#[derive(Clone)]
+pub struct Watch {
+    /// Seen before every read and write.
+    pub cancel: CancelToken,
+    /// Told how far bytes have come.
+    pub progress: Arc<Progress>,
+    /// Faults on the reading side.
+    pub source_fault: IoFault,
+    /// Faults on the writing side.
+    pub sink_fault: IoFault,
+}
+
+/// A source as libav reads it: cancel is seen before each read, a panic becomes an error.
+///
+/// # Errors
+/// Out of memory.
+pub fn source_io(source: Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
+    if let Some(length) = source.length {
+        watch.progress.set_source_length(length);
+    }
+    StreamIo::from_read_seek(Guarded {
+        stream: source.stream,
+        position: 0,
+        limit: u64::MAX,
+        fault: watch.source_fault.clone(),
+        watch: watch.clone(),
+    })
+}
+
+/// A sink as libav writes it: as [`source_io`], and it refuses to grow beyond its limit.
+///
+/// # Errors
+/// Out of memory.
+pub fn sink_io(sink: Sink, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
+    StreamIo::from_write_seek(Guarded {
+        stream: sink.stream,
+        position: 0,
+        limit: sink.limit,
+        fault: watch.sink_fault.clone(),
+        watch: watch.clone(),
+    })
+}
+
+struct Guarded<T> {
+    stream: T,
+    position: u64,
+    limit: u64,
+    fault: IoFault,
+    watch: Watch,
+}
+
+impl<T> Guarded<T> {
+    /// Runs `act`, unless the work is to stop. A panic must not reach libav's C frames, where it
+    /// would abort the process.
+    fn guard<R>(&mut self, act: impl FnOnce(&mut T) -> io::Result<R>) -> io::Result<R> {
+        if self.watch.cancel.is_stopped() {
+            return Err(io::Error::from_raw_os_error(libc::ECANCELED));
+        }
+        let stream = &mut self.stream;
+        match catch_unwind(AssertUnwindSafe(|| act(stream))) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Ok(Err(error)) => {
+                self.fault.note_error(&error);
+                Err(error)
+            }
+            Err(_) => {
+                self.fault.note(Fault::Panicked);
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
+        }
+    }
+}
+
+impl<T: Read> Read for Guarded<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.guard(|stream| stream.read(buffer))?;
+        self.position += count as u64;
+        self.watch.progress.source_reached(self.position);
+        Ok(count)
+    }
+}
+
+impl<T: Write> Write for Guarded<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.position.saturating_add(bytes.len() as u64) > self.limit {
+            self.fault.note(Fault::OutputLimit(self.limit));
+            return Err(io::Error::from_raw_os_error(libc::EFBIG));
+        }
+        let count = self.guard(|stream| stream.write(bytes))?;
+        self.position += count as u64;
+        self.watch.progress.output_reached(self.position);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.guard(Write::flush)
+    }
+}
+
+impl<T: Seek> Seek for Guarded<T> {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        let position = self.guard(|stream| stream.seek(target))?;
+        self.position = position;
+        Ok(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::StopReason;
+
+    fn watch() -> Watch {
+        Watch {
+            cancel: CancelToken::default(),
+            progress: Arc::new(Progress::default()),
+            source_fault: IoFault::default(),
+            sink_fault: IoFault::default(),
+        }
+    }
+
+    fn guarded<T>(stream: T, limit: u64, watch: &Watch) -> Guarded<T> {
+        Guarded {
+            stream,
+            position: 0,
+            limit,
+            fault: watch.sink_fault.clone(),
+            watch: watch.clone(),
+        }
+    }
+
+    struct Panics;
+    impl Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("a stream that panics")
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_stream_becomes_an_error() {
+        let watch = watch();
+        let mut source = guarded(Panics, u64::MAX, &watch);
+        assert!(source.read(&mut [0; 4]).is_err());
+        assert_eq!(watch.sink_fault.get(), Some(Fault::Panicked));
+    }
+
+    #[test]
+    fn an_output_stops_at_its_limit_and_says_so() {
+        let watch = watch();
+        let mut sink = guarded(io::Cursor::new(Vec::new()), 4, &watch);
+        assert_eq!(sink.write(b"1234").ok(), Some(4));
+        assert!(sink.write(b"5").is_err());
+        assert_eq!(watch.sink_fault.get(), Some(Fault::OutputLimit(4)));
+    }
+
+    #[test]
+    fn nothing_is_read_after_a_cancel() {
+        let watch = watch();
+        let mut source = guarded(io::Cursor::new(b"abcd"), u64::MAX, &watch);
+        watch.cancel.stop(StopReason::Cancelled);
+        assert!(source.read(&mut [0; 4]).is_err());
+        assert_eq!(watch.sink_fault.get(), None, "a cancel is nobody's fault");
+    }
+}

@@ -1,0 +1,238 @@
+//! Conversion options: one declaration for command line, form, query, JSON and catalogue.
+
+use crate::base::BitRate;
+
+use super::request::{BitDepth, Carry, Format, Request};
+
+/// One option as users know it.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// The word (`sample_rate`); the command line's flag has hyphens.
+    pub name: &'static str,
+    /// What it takes, for `--help`.
+    pub values: &'static str,
+    /// What it does, for `--help`.
+    pub help: &'static str,
+    /// Whether this build has it. One that has not refuses the word instead of ignoring it.
+    pub built: bool,
+}
+
+const fn built(name: &'static str, values: &'static str, help: &'static str) -> OptionSpec {
+    OptionSpec { name, values, help, built: true }
+}
+
+const fn later(name: &'static str) -> OptionSpec {
+    OptionSpec { name, values: "", help: "", built: false }
+}
+
+/// Every option of the contract, `format` first.
+pub const OPTIONS: [OptionSpec; 18] = [
+    built("format", "FORMAT", "target format, as `audiomill formats` lists them"),
+    built("bitrate", "8k…512k", "bits per second over all channels, lossy formats"),
+    built("quality", "NUMBER", "the codec's own VBR scale (mp3, ogg) or effort (flac, opus)"),
+    built("sample_rate", "HZ", "samples per second; the nearest the encoder has"),
+    built("channels", "1|2|6|8|keep", "number of channels"),
+    built("bit_depth", "16|24|32|32f", "depth of lossless samples"),
+    built("stream", "NUMBER", "which audio stream, counted from 0"),
+    built("tags", "keep|drop", "whether tags are carried over"),
+    later("preset"),
+    later("start"),
+    later("end"),
+    later("duration"),
+    later("loudness"),
+    later("cover"),
+    later("chapters"),
+    later("reencode"),
+    later("threads"),
+    later("title"),
+];
+
+/// Why options were refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// The target format is none of ours.
+    #[error("There is no format \"{0}\"; the formats are {list}.", list = format_list())]
+    FormatUnknown(String),
+    /// No option has this name.
+    #[error("There is no option \"{0}\"; the options are {list}.", list = option_list())]
+    Unknown(String),
+    /// The contract names it, this build has it not.
+    #[error("The option \"{0}\" is not built yet.")]
+    NotBuilt(&'static str),
+    /// The value does not parse.
+    #[error("The value \"{value}\" of \"{name}\" is not one of {allowed}.")]
+    Value {
+        /// The option.
+        name: &'static str,
+        /// What was given, cut to a sane length.
+        value: String,
+        /// What would do.
+        allowed: &'static str,
+    },
+    /// Given twice.
+    #[error("The option \"{0}\" is given twice.")]
+    Twice(&'static str),
+}
+
+impl OptionError {
+    /// The stable word of the API.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::FormatUnknown(_) => "format_unknown",
+            Self::Unknown(_) => "option_unknown",
+            Self::NotBuilt(_) => "option_unsupported",
+            Self::Value { .. } | Self::Twice(_) => "option_invalid",
+        }
+    }
+}
+
+/// Reads options given as name and value; an empty value is "not given".
+///
+/// # Errors
+/// The first option that is unknown, not built, given twice or malformed. Whether the target
+/// format can take it is the plan's question.
+pub fn parse<'a>(
+    default_format: Format,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Request, OptionError> {
+    let mut request = Request::new(default_format);
+    let mut seen = [false; OPTIONS.len()];
+    for (name, value) in pairs {
+        let position = OPTIONS
+            .iter()
+            .position(|option| option.name == name)
+            .ok_or_else(|| OptionError::Unknown(shortened(name)))?;
+        let option = &OPTIONS[position];
+        if value.is_empty() {
+            continue;
+        }
+        if std::mem::replace(&mut seen[position], true) {
+            return Err(OptionError::Twice(option.name));
+        }
+        if !option.built {
+            return Err(OptionError::NotBuilt(option.name));
+        }
+        apply(&mut request, option.name, value)?;
+    }
+    Ok(request)
+}
+
+fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), OptionError> {
+    let invalid = |allowed| OptionError::Value { name, value: shortened(value), allowed };
+    match name {
+        "format" => {
+            request.format =
+                Format::parse(value).ok_or_else(|| OptionError::FormatUnknown(shortened(value)))?;
+        }
+        "bitrate" => {
+            let rate = BitRate::parse(value).ok_or_else(|| invalid("8k to 512k, like 192k"))?;
+            request.bitrate = Some(rate);
+        }
+        "quality" => {
+            let quality = number(value, -1, 12).ok_or_else(|| invalid("-1 to 12"))?;
+            request.quality = Some(quality);
+        }
+        "sample_rate" => {
+            let rate = number(value, 4_000, 768_000).ok_or_else(|| invalid("4000 to 768000 Hz"))?;
+            request.sample_rate = Some(rate);
+        }
+        "channels" => {
+            request.channels = match value {
+                "keep" => None,
+                "1" => Some(1),
+                "2" => Some(2),
+                "6" => Some(6),
+                "8" => Some(8),
+                _ => return Err(invalid("1, 2, 6, 8 or keep")),
+            };
+        }
+        "bit_depth" => {
+            let depth = BitDepth::parse(value).ok_or_else(|| invalid("16, 24, 32 or 32f"))?;
+            request.bit_depth = Some(depth);
+        }
+        "stream" => {
+            request.stream = Some(number(value, 0_usize, 63).ok_or_else(|| invalid("0 to 63"))?);
+        }
+        "tags" => {
+            request.tags = match value {
+                "keep" => Carry::Keep,
+                "drop" => Carry::Drop,
+                _ => return Err(invalid("keep or drop")),
+            };
+        }
+        // OPTIONS and this match are compared by a test.
+        _ => return Err(OptionError::NotBuilt(name)),
+    }
+    Ok(())
+}
+
+fn number<T: std::str::FromStr + PartialOrd>(text: &str, least: T, most: T) -> Option<T> {
+    text.parse().ok().filter(|value| (&least..=&most).contains(&value))
+}
+
+/// What a message repeats of a user's text.
+fn shortened(text: &str) -> String {
+    let mut shown: String =
+        text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn format_list() -> String {
+    Format::ALL.map(Format::as_str).join(", ")
+}
+
+fn option_list() -> String {
+    let names: Vec<_> =
+        OPTIONS.iter().filter(|option| option.built).map(|option| option.name).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(pairs: &[(&str, &str)]) -> Result<Request, OptionError> {
+        parse(Format::Mp3, pairs.iter().copied())
+    }
+
+    #[test]
+    fn options_become_a_request() {
+        let request =
+            parsed(&[("format", "opus"), ("bitrate", "96k"), ("channels", "keep"), ("tags", "")]);
+        assert_eq!(
+            request,
+            Ok(Request { bitrate: Some(BitRate::kbit(96)), ..Request::new(Format::Opus) })
+        );
+    }
+
+    #[test]
+    fn every_option_of_the_table_is_either_read_or_said_to_be_missing() {
+        for option in &OPTIONS {
+            match parsed(&[(option.name, "\u{1}")]) {
+                Err(OptionError::NotBuilt(name)) => {
+                    assert!(!option.built, "{name} is in the table")
+                }
+                Err(OptionError::Value { .. } | OptionError::FormatUnknown(_)) => {
+                    assert!(option.built)
+                }
+                other => panic!("{}: {other:?}", option.name),
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_options_are_refused_in_words() {
+        let unknown = parsed(&[("bitrat", "192k")]).map_err(|error| error.to_string());
+        assert!(unknown.is_err_and(|text| text.starts_with("There is no option \"bitrat\"")));
+        assert_eq!(parsed(&[("format", "xyz")]), Err(OptionError::FormatUnknown("xyz".into())));
+        assert_eq!(
+            parsed(&[("bitrate", "1k"), ("bitrate", "2k")]).map_err(|error| error.code()),
+            Err("option_invalid")
+        );
+        assert_eq!(parsed(&[("tags", "keep"), ("tags", "drop")]), Err(OptionError::Twice("tags")));
+    }
+}

@@ -1,0 +1,268 @@
+//! What is in a source: opened under limits, told as owned facts.
+
+use std::time::Instant;
+
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Dictionary, Error};
+use serde::Serialize;
+
+use super::failure::{Failure, FailureCode, Stage};
+use super::ffi::input::{self, StreamFacts, StreamKind};
+use super::ffi::log::CaptureGuard;
+use super::io::{Source, Watch, source_io};
+use super::limits::Limits;
+use super::sniff::{HEAD_BYTES, Kind, sniff};
+use super::stage::failed;
+
+/// Demuxers that may be opened, by libav's names. Playlists, scripts, texts, pictures, devices and
+/// emulators are not on it.
+const DEMUXERS: &str = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,matroska,\
+mov,mp3,mpc,mpc8,mpeg,mpegts,ogg,shn,tak,tta,voc,w64,wav,wv";
+
+/// Decoders that may be opened, by libav's names (`mp3float`, not only `mp3`). The two picture
+/// decoders give covers a size; nothing here decodes moving pictures.
+const DECODERS: &str = "aac,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,alac,amrnb,\
+amrwb,ape,dca,dsd_lsbf,dsd_lsbf_planar,dsd_msbf,dsd_msbf_planar,eac3,flac,g722,g726,gsm,gsm_ms,\
+mjpeg,mlp,mp1,mp1float,mp2,mp2float,mp3,mp3float,mpc7,mpc8,opus,pcm_alaw,pcm_f32be,pcm_f32le,\
+pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,\
+pcm_u8,png,shorten,speex,tak,truehd,tta,vorbis,wavpack,wmalossless,wmapro,wmav1,wmav2";
+
+/// Facts of a source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Probe {
+    /// The container in one word.
+    pub container: String,
+    /// Length as the container claims or its bit rate suggests.
+    pub duration_seconds: Option<f64>,
+    /// The audio streams, in container order.
+    #[serde(rename = "streams")]
+    pub audio: Vec<AudioStream>,
+    /// Attached pictures.
+    pub covers: usize,
+    /// Chapters.
+    pub chapters: usize,
+    /// Tags of the container, in order.
+    #[serde(serialize_with = "tags_as_map")]
+    pub tags: Vec<(String, String)>,
+}
+
+/// One audio stream that can be decoded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AudioStream {
+    /// Position in the container.
+    pub index: usize,
+    /// libav's name of the codec.
+    pub codec: String,
+    /// libav's decoder that will be taken.
+    #[serde(skip)]
+    pub decoder: String,
+    /// Samples per second and channel.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u32,
+    /// Significant bits of a sample where the codec is lossless, else 0.
+    pub bits_per_sample: u32,
+    /// Whether the samples are floating point.
+    #[serde(skip)]
+    pub is_float: bool,
+    /// Bits per second as the file claims; 0 when it does not.
+    pub bit_rate: u64,
+    /// Length as the container claims.
+    pub duration_seconds: Option<f64>,
+    /// Whether the container marks it as the default.
+    pub is_default: bool,
+    /// Tags of the stream, in order.
+    #[serde(serialize_with = "tags_as_map")]
+    pub tags: Vec<(String, String)>,
+}
+
+impl AudioStream {
+    /// Whether the codec keeps every bit of its samples.
+    #[must_use]
+    pub fn is_lossless(&self) -> bool {
+        self.bits_per_sample > 0 || self.is_float
+    }
+}
+
+fn tags_as_map<S: serde::Serializer>(tags: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(tags.iter().map(|(key, value)| (key, value)))
+}
+
+/// An opened source together with its facts.
+pub struct Opened {
+    /// The demuxer.
+    pub input: Input,
+    /// Its facts.
+    pub probe: Probe,
+}
+
+/// Opens a source. Blocks while it reads; cancel is seen at every read.
+///
+/// # Errors
+/// A [`Failure`] of stage `reading` that says what the content is or lacks. The caller attaches
+/// the log lines.
+pub fn open(
+    mut source: Source,
+    limits: &Limits,
+    watch: &Watch,
+    log: &CaptureGuard,
+) -> Result<Opened, Failure> {
+    watch.progress.enter(Stage::Reading);
+    let head = source.peek(HEAD_BYTES).map_err(|error| {
+        Failure::new(
+            FailureCode::InputGone,
+            Stage::Reading,
+            format!("The source cannot be read: {error}."),
+        )
+    })?;
+    if head.is_empty() {
+        return Err(Failure::new(FailureCode::EmptyFile, Stage::Reading, "The file is empty."));
+    }
+    let kind = sniff(&head);
+    let started = Instant::now();
+    let opened = open_input(source, limits, watch);
+    tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
+    let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
+    let probe = examine(&input, kind, limits)?;
+    Ok(Opened { input, probe })
+}
+
+fn open_input(source: Source, limits: &Limits, watch: &Watch) -> Result<Input, Error> {
+    let mut options = Dictionary::new();
+    // Custom I/O needs no protocol at all; nested opens are refused by the empty list.
+    options.set("protocol_whitelist", "");
+    options.set("format_whitelist", DEMUXERS);
+    options.set("codec_whitelist", DECODERS);
+    options.set("max_streams", &limits.streams.to_string());
+    let cancel = watch.cancel.clone();
+    ffmpeg_next::format::input_from_stream_with_interrupt(
+        source_io(source, watch)?,
+        None,
+        Some(options),
+        move || cancel.is_stopped(),
+    )
+}
+
+fn cannot_open(error: Error, kind: Kind, watch: &Watch, log: &CaptureGuard) -> Failure {
+    let refused_format = log.lines().iter().any(|line| line.text.contains("not on whitelist"));
+    let (code, message) = match kind {
+        Kind::Other { name } => (FailureCode::NotAudio, format!("This is {name}, not audio.")),
+        Kind::Playlist { name } => (
+            FailureCode::UnsupportedFormat,
+            format!("This is {name}: it names other files and holds no sound itself."),
+        ),
+        Kind::Media { .. } | Kind::Unknown if refused_format => (
+            FailureCode::UnsupportedFormat,
+            String::from("This kind of file is not opened by this server."),
+        ),
+        Kind::Media { extension, .. } => (
+            FailureCode::CorruptInput,
+            format!(
+                "The file starts like {extension} but is damaged or cut off: nothing in it can be read."
+            ),
+        ),
+        Kind::Unknown => (
+            FailureCode::NotAudio,
+            String::from("This is not audio, or a kind of audio that is not known here."),
+        ),
+    };
+    failed(error, Failure::new(code, Stage::Reading, message), watch)
+}
+
+fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure> {
+    let streams = input::streams(input);
+    let audio: Vec<&StreamFacts> =
+        streams.iter().filter(|stream| stream.kind == StreamKind::Audio).collect();
+    let Some(first) = audio.first() else {
+        return Err(match kind {
+            Kind::Other { name } => Failure::new(
+                FailureCode::NotAudio,
+                Stage::Reading,
+                format!("This is {name}, not audio."),
+            ),
+            Kind::Media { .. } | Kind::Playlist { .. } | Kind::Unknown => Failure::new(
+                FailureCode::NoAudioStream,
+                Stage::Reading,
+                "There is no sound in this file.",
+            ),
+        });
+    };
+    if audio.iter().all(|stream| stream.is_encrypted) {
+        return Err(Failure::new(
+            FailureCode::Encrypted,
+            Stage::Reading,
+            "The sound in this file is encrypted; it can be converted only after its protection is removed.",
+        ));
+    }
+    let usable: Vec<AudioStream> = audio
+        .iter()
+        .filter(|stream| !stream.is_encrypted)
+        .filter_map(|stream| audio_stream(stream))
+        .collect();
+    if usable.is_empty() {
+        return Err(Failure::new(
+            FailureCode::UnsupportedCodec,
+            Stage::Reading,
+            format!(
+                "The sound is coded as \"{}\", which this server does not decode.",
+                first.codec
+            ),
+        ));
+    }
+    for stream in &usable {
+        // Zero means "not known before the first frame"; frames are checked one by one.
+        if stream.sample_rate != 0 || stream.channels != 0 {
+            limits.check_shape(stream.sample_rate, stream.channels)?;
+        }
+    }
+    Ok(Probe {
+        container: container_word(&input::container(input)),
+        duration_seconds: input::duration_seconds(input),
+        audio: usable,
+        covers: streams.iter().filter(|stream| stream.kind == StreamKind::Picture).count(),
+        chapters: input::chapter_count(input),
+        tags: input::tags(input),
+    })
+}
+
+fn audio_stream(stream: &StreamFacts) -> Option<AudioStream> {
+    let decoder = stream.decoder.clone()?;
+    DECODERS.split(',').any(|allowed| allowed == decoder).then(|| AudioStream {
+        index: stream.index,
+        codec: stream.codec.clone(),
+        decoder,
+        sample_rate: stream.sample_rate,
+        channels: stream.channels,
+        bits_per_sample: stream.bits_per_sample,
+        is_float: stream.is_float,
+        bit_rate: stream.bit_rate,
+        duration_seconds: stream.duration_seconds,
+        is_default: stream.is_default,
+        tags: stream.tags.clone(),
+    })
+}
+
+/// libav names a demuxer after everything it opens; people want one word.
+fn container_word(names: &str) -> String {
+    match names {
+        "mov,mp4,m4a,3gp,3g2,mj2" => "mp4",
+        "matroska,webm" => "matroska",
+        one => one,
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_opens_other_files_is_on_the_lists() {
+        for denied in
+            ["hls", "dash", "concat", "sdp", "rtp", "rtsp", "image2", "lavfi", "tty", "srt"]
+        {
+            assert!(!DEMUXERS.split(',').any(|allowed| allowed == denied), "{denied}");
+        }
+        assert!(!DECODERS.contains("magicyuv") && !DECODERS.contains(char::is_whitespace));
+    }
+}

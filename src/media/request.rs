@@ -1,0 +1,152 @@
+//! What was asked for: plain data, one field per option.
+
+use crate::base::BitRate;
+
+/// A target format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// MPEG-1/2 Layer III.
+    Mp3,
+    /// AAC in MP4.
+    M4a,
+    /// Opus in Ogg.
+    Opus,
+    /// Vorbis in Ogg.
+    Ogg,
+    /// FLAC.
+    Flac,
+    /// ALAC in MP4.
+    Alac,
+    /// PCM in RIFF WAVE.
+    Wav,
+    /// PCM in AIFF.
+    Aiff,
+}
+
+impl Format {
+    /// Every format, in the order the catalogue shows them.
+    pub const ALL: [Self; 8] = [
+        Self::Mp3,
+        Self::M4a,
+        Self::Opus,
+        Self::Flac,
+        Self::Wav,
+        Self::Ogg,
+        Self::Alac,
+        Self::Aiff,
+    ];
+
+    /// The word of the options and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mp3 => "mp3",
+            Self::M4a => "m4a",
+            Self::Opus => "opus",
+            Self::Ogg => "ogg",
+            Self::Flac => "flac",
+            Self::Alac => "alac",
+            Self::Wav => "wav",
+            Self::Aiff => "aiff",
+        }
+    }
+
+    /// The format of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == word)
+    }
+}
+
+/// Depth of lossless samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitDepth {
+    /// 16-bit integers.
+    Int16,
+    /// 24-bit integers.
+    Int24,
+    /// 32-bit integers.
+    Int32,
+    /// 32-bit floating point.
+    Float32,
+}
+
+impl BitDepth {
+    /// The word of the options.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Int16 => "16",
+            Self::Int24 => "24",
+            Self::Int32 => "32",
+            Self::Float32 => "32f",
+        }
+    }
+
+    /// The depth of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Int16, Self::Int24, Self::Int32, Self::Float32]
+            .into_iter()
+            .find(|depth| depth.as_str() == word)
+    }
+}
+
+/// Whether something of the source reaches the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carry {
+    /// It does.
+    Keep,
+    /// It does not.
+    Drop,
+}
+
+/// Whether outputs may name the library's version and moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    /// As players expect it.
+    Ordinary,
+    /// Nothing but the samples decides the bytes (`ffmpeg -bitexact -map_metadata -1`).
+    BitExact,
+}
+
+/// Everything a conversion can be asked; `None` leaves the choice to the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Target format.
+    pub format: Format,
+    /// Bits per second over all channels, lossy formats.
+    pub bitrate: Option<BitRate>,
+    /// The codec's own VBR scale or effort.
+    pub quality: Option<i32>,
+    /// Samples per second and channel.
+    pub sample_rate: Option<u32>,
+    /// Number of channels: 1, 2, 6 or 8.
+    pub channels: Option<u32>,
+    /// Depth, lossless formats.
+    pub bit_depth: Option<BitDepth>,
+    /// Which audio stream, counted from 0 among the audio streams.
+    pub stream: Option<usize>,
+    /// Whether tags are carried over.
+    pub tags: Carry,
+    /// For comparisons with the command.
+    pub exactness: Exactness,
+}
+
+impl Request {
+    /// A request for `format` with every choice left to the plan.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            bitrate: None,
+            quality: None,
+            sample_rate: None,
+            channels: None,
+            bit_depth: None,
+            stream: None,
+            tags: Carry::Keep,
+            exactness: Exactness::Ordinary,
+        }
+    }
+}

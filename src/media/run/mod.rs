@@ -1,0 +1,6 @@
+//! The drivers: they own the order of work, its threads, progress and stopping.
+//!
+//! Owns: the loop. Never: what a stage does inside.
+//! Used by: `media::convert`.
+
+pub mod serial;

@@ -1,0 +1,106 @@
+//! Packets in, frames out, timed in samples.
+
+use ffmpeg_next::codec::decoder::Opened;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Error, Packet, Rational, frame};
+
+use super::super::ffi::decoder::{self, FrameClock};
+
+/// One opened decoder.
+pub struct Decode {
+    decoder: Opened,
+    time_base: Rational,
+    clock: FrameClock,
+    /// Timestamp of the packet before, to notice a jump.
+    previous_pts: Option<i64>,
+    /// What the packet being decoded claims, for frames without a timestamp of their own.
+    packet_pts: Option<i64>,
+    /// Where the next frame starts when nothing says so, in samples.
+    expected: i64,
+}
+
+/// What a pull gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// A frame is in the buffer that was handed in.
+    Frame,
+    /// The decoder wants another packet.
+    More,
+    /// The decoder has given everything.
+    End,
+    /// A packet could not be decoded; the next one may.
+    Damaged,
+}
+
+impl Decode {
+    /// Opens the decoder `name` for `stream`.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn open(input: &Input, stream: usize, name: &str) -> Result<Self, Error> {
+        let codec = ffmpeg_next::decoder::find_by_name(name).ok_or(Error::DecoderNotFound)?;
+        Ok(Self {
+            decoder: decoder::open(input, stream, codec)?,
+            time_base: decoder::stream_time_base(input, stream),
+            clock: FrameClock::default(),
+            previous_pts: None,
+            packet_pts: None,
+            expected: 0,
+        })
+    }
+
+    /// Significant bits of its samples, 0 when the codec does not say.
+    #[must_use]
+    pub fn bits_per_raw_sample(&self) -> u32 {
+        decoder::bits_per_raw_sample(&self.decoder)
+    }
+
+    /// Hands a packet over. All frames must have been pulled before.
+    pub fn push(&mut self, packet: &Packet) -> Decoded {
+        // A gap longer than the packet before: the rounding so far says nothing about what follows.
+        if let (Some(pts), Some(previous)) = (packet.pts(), self.previous_pts)
+            && packet.duration() > 0
+            && pts.saturating_sub(previous) > packet.duration()
+        {
+            self.clock.reset();
+        }
+        self.previous_pts = packet.pts();
+        self.packet_pts = packet.pts();
+        match self.decoder.send_packet(packet) {
+            Ok(()) => Decoded::More,
+            Err(_) => Decoded::Damaged,
+        }
+    }
+
+    /// Says that no packet follows.
+    pub fn close(&mut self) {
+        self.packet_pts = None;
+        // The only error is "closed already".
+        let _ = self.decoder.send_eof();
+    }
+
+    /// Takes the next frame into `frame`, its timestamp in samples of its own rate.
+    pub fn pull(&mut self, frame: &mut frame::Audio) -> Decoded {
+        match self.decoder.receive_frame(frame) {
+            Ok(()) => {
+                self.time(frame);
+                Decoded::Frame
+            }
+            Err(Error::Other { errno: ffmpeg_next::error::EAGAIN }) => Decoded::More,
+            Err(Error::Eof) => Decoded::End,
+            Err(_) => Decoded::Damaged,
+        }
+    }
+
+    fn time(&mut self, frame: &mut frame::Audio) {
+        let rate = frame.rate();
+        let unit = Rational::new(1, i32::try_from(rate.max(1)).unwrap_or(1));
+        let (timestamp, time_base) = match frame.pts().or(self.packet_pts.take()) {
+            Some(pts) => (pts, self.time_base),
+            None => (self.expected, unit),
+        };
+        let pts = self.clock.rescale(timestamp, time_base, frame.samples(), rate);
+        frame.set_pts(Some(pts));
+        self.expected = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));
+    }
+}

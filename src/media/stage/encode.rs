@@ -1,0 +1,100 @@
+//! Frames in, packets out.
+
+use ffmpeg_next::codec::encoder::audio::Encoder;
+use ffmpeg_next::{Error, Packet, Rational, Rescale, frame};
+
+use super::super::ffi::encoder::{self, EncoderSettings};
+use super::super::ffi::graph::Shape;
+use super::super::plan::Plan;
+use super::super::request::Exactness;
+
+/// One opened encoder.
+pub struct Encode {
+    encoder: Encoder,
+    filter_time_base: Rational,
+    time_base: Rational,
+    expected_pts: i64,
+    samples: u64,
+}
+
+impl Encode {
+    /// Opens the plan's encoder for frames of `shape` timed in `filter_time_base`.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn open(
+        plan: &Plan,
+        shape: &Shape,
+        filter_time_base: Rational,
+        source_bits: u32,
+        global_header: bool,
+    ) -> Result<Self, Error> {
+        #[expect(clippy::cast_precision_loss, reason = "a scale of a dozen steps")]
+        let quality = plan.vbr_quality.map(|quality| quality as f32);
+        let encoder = encoder::open(&EncoderSettings {
+            name: plan.encoder,
+            shape,
+            bit_rate: plan.bit_rate.map(|rate| rate.bits_per_second()),
+            quality,
+            compression_level: plan.compression_level,
+            source_bits,
+            global_header,
+            bitexact: plan.exactness == Exactness::BitExact,
+        })?;
+        let time_base = Rational::new(1, i32::try_from(shape.sample_rate().max(1)).unwrap_or(1));
+        Ok(Self { encoder, filter_time_base, time_base, expected_pts: 0, samples: 0 })
+    }
+
+    /// The opened encoder, for the muxer's stream.
+    #[must_use]
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Samples per channel of every frame but the last, or `None` when any number will do.
+    #[must_use]
+    pub fn frame_size(&self) -> Option<u32> {
+        self.encoder.codec().and_then(|codec| encoder::fixed_frame_size(&self.encoder, codec))
+    }
+
+    /// Samples per channel encoded so far.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Hands a frame over. All packets must have been pulled before.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
+        let pts = frame
+            .pts()
+            .map_or(self.expected_pts, |pts| pts.rescale(self.filter_time_base, self.time_base));
+        frame.set_pts(Some(pts));
+        self.expected_pts = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));
+        self.samples += frame.samples() as u64;
+        self.encoder.send_frame(frame)
+    }
+
+    /// Says that no frame follows.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn close(&mut self) -> Result<(), Error> {
+        self.encoder.send_eof()
+    }
+
+    /// The next packet, or `None` when the encoder wants more first or has ended.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn pull(&mut self) -> Result<Option<Packet>, Error> {
+        let mut packet = Packet::empty();
+        match self.encoder.receive_packet(&mut packet) {
+            Ok(()) => Ok(Some(packet)),
+            Err(Error::Eof | Error::Other { errno: ffmpeg_next::error::EAGAIN }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Resampling and re-chunking: decoded frames in, frames the encoder takes out.
+
+use ffmpeg_next::{Error, Rational, frame};
+
+use super::super::ffi::graph::{AudioGraph, Shape};
+
+/// The conversion from the source's shape to the encoder's.
+///
+/// The main graph is built from the first frame and lives as long as the job. Where the source
+/// changes its format in mid-stream, an adapter graph turns later frames into the first one's
+/// shape. The adapter is drained before it is replaced, so nothing of the sound is lost at a seam.
+pub struct Filter {
+    main: AudioGraph,
+    shape: Shape,
+    adapter: Option<Adapter>,
+    scratch: frame::Audio,
+}
+
+struct Adapter {
+    graph: AudioGraph,
+    from: Shape,
+}
+
+impl Filter {
+    /// Builds the graph for frames like `first`; `accepts` is the format filter's argument.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn build(first: &frame::Audio, accepts: &str) -> Result<Self, Error> {
+        let shape = Shape::of_frame(first);
+        let main = AudioGraph::build(&shape, accepts)?;
+        Ok(Self { main, shape, adapter: None, scratch: frame::Audio::empty() })
+    }
+
+    /// Shape of the frames that come out.
+    #[must_use]
+    pub fn output_shape(&mut self) -> Option<Shape> {
+        self.main.output_shape()
+    }
+
+    /// Time base of the frames that come out.
+    #[must_use]
+    pub fn output_time_base(&mut self) -> Option<Rational> {
+        self.main.output_time_base()
+    }
+
+    /// Makes every frame but the last hold exactly `samples` samples.
+    pub fn set_frame_size(&mut self, samples: u32) {
+        self.main.set_frame_size(samples);
+    }
+
+    /// Hands a decoded frame over; it is empty afterwards.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
+        let shape = Shape::of_frame(frame);
+        if self.adapter.as_ref().is_some_and(|adapter| adapter.from != shape) {
+            self.retire_adapter()?;
+        }
+        if shape == self.shape {
+            return self.main.push(frame);
+        }
+        let adapter = match &mut self.adapter {
+            Some(adapter) => adapter,
+            empty => {
+                let target = exactly(&self.shape);
+                empty.insert(Adapter { graph: AudioGraph::build(&shape, &target)?, from: shape })
+            }
+        };
+        adapter.graph.push(frame)?;
+        drain(&mut adapter.graph, &mut self.main, &mut self.scratch)
+    }
+
+    /// Says that no frame follows.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn close(&mut self) -> Result<(), Error> {
+        self.retire_adapter()?;
+        self.main.close()
+    }
+
+    /// Takes the next frame for the encoder: `Ok(false)` when there is none yet, or no more.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn pull(&mut self, frame: &mut frame::Audio) -> Result<bool, Error> {
+        self.main.pull(frame)
+    }
+
+    fn retire_adapter(&mut self) -> Result<(), Error> {
+        let Some(mut adapter) = self.adapter.take() else { return Ok(()) };
+        adapter.graph.close()?;
+        drain(&mut adapter.graph, &mut self.main, &mut self.scratch)
+    }
+}
+
+fn drain(
+    from: &mut AudioGraph,
+    to: &mut AudioGraph,
+    scratch: &mut frame::Audio,
+) -> Result<(), Error> {
+    while from.pull(scratch)? {
+        to.push(scratch)?;
+    }
+    Ok(())
+}
+
+/// The format filter's argument for one shape and no other.
+fn exactly(shape: &Shape) -> String {
+    let layout =
+        shape.layout_name().map(|name| format!(":channel_layouts={name}")).unwrap_or_default();
+    format!("sample_fmts={}:sample_rates={}{layout}", shape.format_name(), shape.sample_rate())
+}

@@ -1,0 +1,18 @@
+// Owns: what this browser remembers (keys am.*). Never: names of files, keys, tokens. Used by: session, store, target.
+
+/** The remembered value, or `otherwise` when there is none or storage is refused. */
+export function recall(key, otherwise) {
+	try {
+		return JSON.parse(localStorage[`am.${key}`]) ?? otherwise;
+	} catch {
+		return otherwise;
+	}
+}
+/** Remembers a value; refused storage is no error. */
+export function remember(key, value) {
+	try {
+		localStorage[`am.${key}`] = JSON.stringify(value);
+	} catch { /* a private window */ }
+}
+/** Forgets everything of this page. */
+export const forgetAll = () => ['target', 'catalogue', 'list', 'who'].forEach((key) => remember(key, null));

@@ -1,0 +1,92 @@
+// Owns: the standing with the server (signed out, away, full) and its banner. Never: rows. Used by: row, watch, upload, main.
+import { onAnswer } from './api.js';
+import { banner } from './layer.js';
+import { forgetAll, recall, remember } from './memory.js';
+import { act, banner as words } from './words.js';
+
+const ICONS = { full: 'clock', away: 'off', offline: 'off', disk: 'disk', signin: 'lock' }; // by rank, lowest first
+const RANK = Object.keys(ICONS);
+const PAUSES = [1, 2, 4, 8, 15, 30];
+const listeners = [];
+let held = null; // {why, until in ms}; past it is being tried, and the banner stays a little
+let fails = 0;
+
+/** Called when the answer of blocked() may have changed. */
+export const onHold = (listener) => listeners.push(listener);
+/** How many files wait; set by the upload line. */
+export const waiting = { count: () => 0 };
+/** Why nothing may be sent now, or false. */
+export const blocked = () => Boolean(held && held.until > Date.now()) && held.why;
+
+/** Pauses sending for a reason until it is released or `seconds` are over; a reason of higher rank stays. */
+export function hold(why, seconds = Infinity) {
+	if (blocked() && RANK.indexOf(held.why) > RANK.indexOf(why)) return;
+	held = { why, until: Date.now() + seconds * 1000 };
+	changed();
+}
+/** Ends a pause for any of these reasons. */
+export function release(...whys) {
+	if (!whys.includes(held?.why)) return;
+	held = null;
+	changed();
+}
+function tryNow() {
+	if (held?.until < Infinity) held.until = 0;
+	tick();
+}
+function tick() {
+	if (!held) return;
+	if (held.until < Date.now() && !held.tried) {
+		held.tried = held.until = Date.now();
+		changed();
+	} else if (held.until < Date.now() - 2500 && held.why !== 'away') release(held.why);
+	else draw();
+}
+function changed() {
+	draw();
+	for (const listener of listeners) listener(blocked());
+}
+function draw() {
+	if (!held || (held.why === 'away' && fails < 2)) { banner(null); return; }
+	const { why, until } = held;
+	const signin = why === 'signin';
+	banner({
+		key: why, icon: ICONS[why], text: words[why](Math.ceil((until - Date.now()) / 1000), waiting.count()), filled: signin,
+		action: signin ? act.signin : until < Infinity && act.now,
+		onclick: signin ? () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`) : tryNow,
+	});
+}
+
+/** Pauses for 401, 429, 503, 507 and silence; true when the request is to be tried again. */
+export function judge({ code, status, wait }) {
+	const spread = Math.max(1, (wait || 10) * (0.8 + Math.random() * 0.4));
+	if (status === 401) hold('signin');
+	else if (status === 507) hold('disk', Math.min(wait || 30, 30));
+	else if (status === 503 || status === 429) hold('full', spread);
+	else if (code !== 'network') return false;
+	else if (!navigator.onLine) hold('offline');
+	else if (!blocked()) {
+		fails += 1;
+		hold('away', PAUSES[Math.min(fails, PAUSES.length) - 1]);
+	}
+	return true;
+}
+/** Binds what is remembered to an account; another account's memory is wiped. */
+export function bind(owner) {
+	const hash = [...owner].reduce((sum, char) => (Math.imul(sum, 33) ^ char.codePointAt(0)) >>> 0, 5381);
+	if (recall('who', hash) !== hash) forgetAll();
+	remember('who', hash);
+}
+/** Starts listening to answers, to the network and to Sign out. */
+export function begin() {
+	onAnswer((error) => {
+		if (error) return error.status === 401 || error.code === 'network' ? judge(error) : null;
+		fails = 0;
+		return release('away', 'offline');
+	});
+	addEventListener('offline', () => hold('offline'));
+	addEventListener('online', () => { release('offline'); tryNow(); });
+	document.addEventListener('visibilitychange', () => document.hidden || tryNow());
+	document.addEventListener('submit', forgetAll);
+	setInterval(tick, 250);
+}

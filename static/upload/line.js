@@ -1,0 +1,104 @@
+// Owns: which file is sent when, three at a time, and what a failed sending means. Never: DOM. Used by: views/convert.
+import { alarm, announce } from '../announce.js';
+import { Rate } from '../easing.js';
+import { blocked, judge, onHold, release, waiting } from '../session.js';
+import { add, adopt, change, isHere, rows } from '../store.js';
+import { catalogue, fieldsOf } from '../target.js';
+import { banner, say, why as reasons } from '../words.js';
+import { sendFile } from './simple.js';
+
+const LOST_LIMIT = 8; // connections lost in a row before a row gives up
+const aborts = new Map(); // row → how to abort its request
+let lock;
+let paused = false;
+
+waiting.count = () => rows.filter(({ phase }) => phase === 'line').length;
+onHold((why) => {
+	if (why === 'signin') alarm(banner.signin());
+	else if (rows.some(isHere) && why !== paused) announce(why ? say.paused(reasons[why]) : say.on);
+	paused = why;
+	if (why === 'offline') [...aborts.keys()].forEach(setBack);
+	pump();
+});
+addEventListener('beforeunload', (event) => rows.some(isHere) && event.preventDefault());
+document.addEventListener('visibilitychange', keepAwake);
+
+/** Puts files in line as one batch with a target; the first bytes leave at once. */
+export function enqueue(files, target) {
+	add(files.map((file) => {
+		const code = !file.size ? 'empty_file' : file.size > catalogue.max_upload_bytes && 'too_large';
+		return { file, name: file.name, bytes: file.size, target, ...(code && { phase: 'failed', error: { code } }) };
+	}));
+	pump();
+}
+/** Puts a row back in line, from its first byte. */
+export function resend(row) {
+	change(row, { phase: 'line', error: null, job: null, sent: 0, attempt: 0, lost: 0 });
+	pump();
+}
+/** Ends a row that has not been stored yet. */
+export function cancelUpload(row) {
+	stop(row);
+	change(row, { phase: 'cancelled' });
+	pump();
+}
+
+/** Small files first within a batch; one place is always the newest batch's. */
+function next() {
+	const ready = rows.filter(({ phase }) => phase === 'line').sort((a, b) => a.batch - b.batch || a.bytes - b.bytes);
+	const newest = ready.at(-1)?.batch;
+	return [...aborts.keys()].some(({ batch }) => batch === newest) ? ready[0] : ready.find(({ batch }) => batch === newest);
+}
+function pump() {
+	while (!blocked() && aborts.size < 3) {
+		const row = next();
+		if (!row) break;
+		start(row);
+	}
+	keepAwake();
+}
+function start(row) {
+	const rate = new Rate();
+	let storing;
+	change(row, { phase: 'sending', sent: 0, rate: null, movedAt: Date.now(), startedAt: Date.now(), attempt: row.attempt + 1 });
+	aborts.set(row, sendFile(row.file, fieldsOf(row.target), {
+		sent(bytes) {
+			change(row, { sent: bytes, rate: rate.push(bytes), movedAt: Date.now() });
+			clearTimeout(storing);
+			if (bytes >= row.bytes) storing = setTimeout(() => row.phase === 'sending' && change(row, { phase: 'storing' }), 400);
+		},
+		done(id) {
+			stop(row);
+			release('full', 'disk', 'away');
+			adopt(row, { id, status: 'queued', input: { filename: row.name, bytes: row.bytes }, options: Object.fromEntries(fieldsOf(row.target)) });
+			pump();
+		},
+		fail(error) {
+			row.lost = error.code === 'network' ? (row.lost || 0) + 1 : 0;
+			if (row.lost < LOST_LIMIT && judge(error)) setBack(row);
+			else {
+				stop(row);
+				change(row, { phase: 'failed', error });
+			}
+			pump();
+		},
+	}));
+}
+function stop(row) {
+	aborts.get(row)?.();
+	aborts.delete(row);
+}
+function setBack(row) {
+	stop(row);
+	change(row, { phase: 'line' });
+}
+/** Keeps a phone's screen on while bytes travel, where the browser can. */
+async function keepAwake() {
+	if (!aborts.size) {
+		lock?.release?.();
+		lock = null;
+	} else if (!document.hidden && (!lock || lock.released)) {
+		lock = {};
+		lock = await navigator.wakeLock?.request('screen').catch(() => null);
+	}
+}

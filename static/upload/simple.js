@@ -1,0 +1,26 @@
+// Owns: one file in one POST, with its progress. Never: when, or what a failure means. Used by: upload/line.
+import { ApiError, HEADERS, errorFrom } from '../api.js';
+
+/** Sends a file with option fields ahead of it; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort in silence. */
+export function sendFile(file, fields, on) {
+	const form = new FormData();
+	for (const field of fields) form.append(...field);
+	form.append('file', file, file.name);
+	const request = new XMLHttpRequest();
+	request.open('POST', '/upload');
+	for (const header of Object.entries(HEADERS)) request.setRequestHeader(...header);
+	// The body is a little longer than the file; the share of it that left is the share of the file.
+	request.upload.onprogress = ({ loaded, total }) => on.sent(loaded / total * file.size);
+	request.onload = () => {
+		const id = request.status === 200 && /"job_id":\s*"([^"]+)"/.exec(request.responseText)?.[1];
+		// A 200 without a job is a sign-in page that was redirected to.
+		if (id) on.done(id);
+		else on.fail(errorFrom(request.status === 200 ? 401 : request.status, request.responseText, (name) => request.getResponseHeader(name)));
+	};
+	request.onerror = () => on.fail(new ApiError({}));
+	request.send(form);
+	return () => {
+		request.onload = request.onerror = request.upload.onprogress = null;
+		request.abort();
+	};
+}

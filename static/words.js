@@ -1,0 +1,87 @@
+// Owns: every text the page's code shows or says. Never: numbers' shapes (format), DOM. Used by: everything above.
+
+/** Count and noun: "1 file", "1 240 files". */
+export const count = (n, noun) => `${`${n}`.replace(/\B(?=(\d{3})+$)/g, '\u202f')}\xa0${noun}${n === 1 ? '' : 's'}`;
+const ORDINALS = ['next', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
+
+/** A row's states, the first word of its status. */
+export const state = {
+	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing', done: 'Done',
+	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
+};
+/** Why a row is paused. */
+export const why = { signin: 'signed out', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
+/** Where a conversion failed, by the server's stage. */
+export const stage = { reading: 'while reading', decoding: 'while decoding', encoding: 'while encoding', writing: 'while writing', finishing: 'while writing' };
+export const row = {
+	ahead: (n) => (n ? `${count(n, 'upload')} ${n > 1 ? 'are' : 'is'} ahead` : 'next to be sent'),
+	place: (n) => (n ? `${ORDINALS[n - 1] || `number ${n}`} in line` : 'for a free core'),
+	storing: 'making sure it is safe', network: 'for the network', uploaded: (size) => `${size} uploaded`,
+	still: (s) => `still working, last frame ${s}\xa0s ago`, done: (time) => `${time} done`, unknown: 'length unknown', reading: 'reading the file',
+	kept: 'nothing is kept', resend: (size) => `${size}, sent again from the start`, lost: 'the connection was lost', restarted: 'the server was restarted',
+	was: (size) => `was ${size}`, of: (a, b) => `${a} of ${b}`, gone: 'the result is no longer on the server', more: (n) => `and ${n} more`,
+	realTime: (x) => `${x < 10 ? x.toFixed(1) : Math.round(x)}× real time`, unplayable: 'This browser cannot play it. Download it to listen.',
+	reference: (id) => `Reference ${id}.`, value: (what, n, rest) => `${what}, ${n} percent${rest && `, ${rest}`}`,
+};
+export const act = {
+	download: 'Download', again: 'Try again', restart: 'Start again', remove: 'Remove', cancel: 'Cancel', more: 'More', play: 'Play', pause: 'Pause',
+	job: 'Job page', curl: 'Copy as curl', link: 'Copy link', details: 'Technical details', delete: 'Delete now', undo: 'Undo', close: 'Close', done: 'Done',
+	copy: 'Copy', now: 'Try now', signin: 'Sign in again', options: 'Options', reset: 'Reset to Standard', addAnyway: 'Add anyway', addThem: 'Add them',
+	seek: (name) => `Position in ${name}`, target: (name, to) => `Target of ${name}: ${to}`,
+};
+export const target = {
+	to: 'Convert to', quality: 'Quality', own: 'Own settings', keep: 'Keep', minute: (size) => `About ${size} a minute.`, perMinute: (size) => `${size}/min`,
+	lossless: 'Lossless: nothing is thrown away', byLink: 'Set by a link.', missing: (reason) => reason || 'not in this build', time: 'A time such as 1:30 or 1:02:30.',
+	groups: { lossy: 'Smaller', lossless: 'Lossless', other: 'Other' },
+};
+export const list = {
+	recent: 'Recent', uploaded: 'All uploaded. You may close this page; the server goes on.', done: (n) => `${n} finished`, failed: (n) => `${n} failed`, all: 'finished',
+	folder: (n, other) => `${count(n, 'audio file')} added, ${count(other, 'other file')} left out.`, same: (name) => `${name} is already in the list.`,
+	sames: (n) => `${count(n, 'file')} are already in the list.`, deleted: (name) => `${name} deleted.`, removed: (name) => `${name} removed.`, cleared: (n) => `${count(n, 'row')} cleared.`,
+	many: (n) => `Add ${count(n, 'file')}?`, three: 'They are sent three at a time.', refused: 'That did not work.',
+};
+export const copied = { text: 'Copied.', link: 'Link copied.', marked: 'Copying is not allowed here; the text is selected.' };
+export const veil = (n, to) => (n ? `${count(n, 'file')} to ${to}` : `To ${to}`);
+const next = (s) => (s > 0 ? `next try in ${s}\xa0s` : 'trying now');
+export const banner = {
+	signin: () => 'Your sign-in has run out. Nothing is lost; uploads go on as soon as you are back in.',
+	disk: (s) => `The server’s disk is full. Uploads wait here, ${next(s)}. Deleting old results makes room.`,
+	offline: () => 'You are offline. Uploaded files are kept; the rest goes on by itself.',
+	away: (s) => `The server does not answer; ${next(s)}.`,
+	full: (s, n) => `The server is full of work. ${n > 1 ? `${count(n, 'file')} wait here and go in by themselves` : 'What is left goes in by itself'}; ${next(s)}.`,
+};
+export const say = {
+	added: (n) => `${count(n, 'file')} added.`, ready: (name) => `${name} is ready.`, some: (n, all) => `${n} of ${all} ready.`, failed: (name, text) => `${name} failed: ${text}`,
+	all: (n, bad) => `All ${n} finished${bad ? `, ${bad} failed` : ''}.`, paused: (reason) => `Paused, ${reason}.`, on: 'Going on.',
+};
+export const tab = {
+	plain: 'audiomill', run: (p, n) => `${p}\xa0% · ${count(n, 'file')} – audiomill`, paused: (p) => `Paused · ${p}\xa0% – audiomill`,
+	ready: (n) => `✓ ${n} ready – audiomill`, failed: (bad, ok) => `! ${bad} failed${ok ? `, ${ok} ready` : ''} – audiomill`,
+};
+export const job = {
+	from: 'From', to: 'To', done: 'What was done', encoded: (name, frames) => `Audio re-encoded${name ? ` with ${name}` : ''}${frames ? `, ${frames} frames` : ''}.`,
+	copied: 'Audio copied without loss; nothing was re-encoded.', took: (time) => `It took ${time}.`, script: 'Do it again from a script', title: 'Job',
+	none: 'There is no such job; it may have been deleted.', other: 'This job belongs to someone else.', back: 'Back to Convert',
+	channels: (n) => ['mono', 'stereo'][n - 1] || `${n} channels`,
+};
+export const left = { few: 'a few seconds left', seconds: (n) => `about ${n}\xa0s left`, minutes: (n) => `about ${n}\xa0min left`, hours: (h, m) => `about ${h}\xa0h${m ? ` ${m}\xa0min` : ''} left` };
+export const spoken = (h, m, s) => [h && count(h, 'hour'), m && count(m, 'minute'), s && count(s, 'second')].filter(Boolean).join(' ') || '0 seconds';
+export const expiry = { days: (n) => `deleted in ${count(n, 'day')}`, hours: (n) => `deleted in ${n}\xa0h`, minutes: (n) => `deleted in ${n}\xa0min` };
+
+// Headline → its codes, then what is offered beside More: Remove unless it says otherwise.
+const ERRORS = [
+	['The file is empty.', 'no_file empty_file'], ['Larger than this server takes.', 'too_large'], ['This is not audio.', 'not_audio'],
+	['This kind of file is not taken here.', 'type_not_accepted unsupported_format unsupported_codec'], ['There is no sound in this file.', 'no_audio_stream'],
+	['This file is protected.', 'encrypted'], ['The file is damaged.', 'corrupt_input', 'again'], ['These options do not go together.', 'option_unsupported format_unknown', 'options'],
+	['Longer than this server allows.', 'limit_exceeded'], ['Larger than this server allows.', 'output_limit'], ['Nothing came out.', 'empty_output', 'again'],
+	['It took longer than allowed.', 'timed_out', 'again'], ['The decoder failed on this file.', 'decoder_crashed', 'again'],
+	['The decoder failed on this file twice; it is set aside.', 'quarantined'], ['The uploaded file has been deleted.', 'input_gone upload_expired'],
+	['You may not do this.', 'forbidden csrf_failed'], ['It is no longer there.', 'not_found gone'], ['It is already finished or cancelled.', 'conflict'],
+	['This month’s conversions are used up.', 'plan_limit'], ['The server made a mistake.', 'internal storage_failed', 'again'],
+];
+/** What to say about an error's code and what to offer: {head, way: 'again', 'options' or 'remove'}. */
+export function problem(code, at, limit) {
+	const [head, , way = 'remove'] = ERRORS.find(([, codes]) => codes.split(' ').includes(code)) || ['It did not work.', '', 'again'];
+	if (code === 'corrupt_input' && at) return { head: `The sound breaks off at ${at}.`, way };
+	return { head: code === 'too_large' && limit ? head.replace('.', ` (${limit}).`) : head, way };
+}
