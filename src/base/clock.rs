@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where the time comes from. Tests hold [`Clock::manual`]'s wall clock in their hand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Clock {
-    started: Instant,
     wall: Wall,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 enum Wall {
+    #[default]
     System,
     Manual(Arc<AtomicI64>),
 }
 
-impl Default for Clock {
-    fn default() -> Self {
-        Self { started: Instant::now(), wall: Wall::System }
-    }
+/// The identity of this boot of the machine.
+///
+/// # Errors
+/// What the file system says; only Linux has it.
+pub fn boot_id() -> std::io::Result<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned())
 }
 
 impl Clock {
@@ -28,7 +30,7 @@ impl Clock {
     #[must_use]
     pub fn manual(start_ms: i64) -> (Self, Arc<AtomicI64>) {
         let hand = Arc::new(AtomicI64::new(start_ms));
-        (Self { started: Instant::now(), wall: Wall::Manual(Arc::clone(&hand)) }, hand)
+        (Self { wall: Wall::Manual(Arc::clone(&hand)) }, hand)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z. May jump.
@@ -43,10 +45,12 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since this clock was made. Never goes back; means nothing to another process.
+    /// Milliseconds since the machine was booted, sleep included. Never goes back; comparable
+    /// between processes of one [`boot_id`].
     #[must_use]
     pub fn monotonic_ms(&self) -> i64 {
-        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        since_boot.tv_sec * 1000 + since_boot.tv_nsec / 1_000_000
     }
 }
 

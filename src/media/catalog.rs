@@ -121,6 +121,20 @@ impl Catalog {
     }
 }
 
+impl FormatSpec {
+    /// The name of the codec that `encoder`, one of this format's, writes.
+    #[must_use]
+    pub fn codec_of(&self, encoder: &'static str) -> &'static str {
+        match encoder {
+            "libmp3lame" => "mp3",
+            "libopus" => "opus",
+            "libvorbis" => "vorbis",
+            // libav's own encoders are named after their codec.
+            own => own,
+        }
+    }
+}
+
 impl FormatEntry {
     /// Why this build cannot write the format, if it cannot.
     #[must_use]

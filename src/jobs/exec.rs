@@ -1,0 +1,236 @@
+//! Carrying a claimed job out: the one place that knows both the engine and the storage.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+use std::sync::Arc;
+
+use ring::digest;
+use serde_json::{Value, json};
+
+use super::admission::request_of;
+use super::live::Running;
+use super::store::sqlite::{Claimed, Published};
+use crate::base::{ArtifactId, ByteSize};
+use crate::media::catalog::Catalog;
+use crate::media::crash::CrashRecord;
+use crate::media::failure::{Failure, FailureCode, Stage};
+use crate::media::{Conversion, Limits, Output, Plan, Probe, Sink, Source, convert};
+use crate::storage::{Key, LocalStorage};
+
+/// Runs conversions of stored files.
+#[derive(Clone)]
+pub struct Executor {
+    storage: LocalStorage,
+    limits: Limits,
+    crash_record: Option<Arc<CrashRecord>>,
+}
+
+/// What is told once the source was opened and before the work begins: facts and plan, as JSON.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// Facts of the source.
+    pub source: String,
+    /// What was decided.
+    pub planned: String,
+}
+
+/// An output may be this many times its source and [`OUTPUT_FLOOR`] more: a megabyte of FLAC can
+/// hold a day of silence.
+const OUTPUT_FACTOR: u64 = 20;
+const OUTPUT_FLOOR: ByteSize = ByteSize::mebi(2048);
+
+impl Executor {
+    /// An executor on this storage. With a crash record, a fatal signal can be laid to its job.
+    #[must_use]
+    pub fn new(
+        storage: LocalStorage,
+        limits: Limits,
+        crash_record: Option<Arc<CrashRecord>>,
+    ) -> Self {
+        Self { storage, limits, crash_record }
+    }
+
+    /// Converts the claimed job's source and stores the result under its final name. Blocks.
+    ///
+    /// The file is nobody's until the store's guarded update names it; [`Self::discard`] removes
+    /// it when that does not happen.
+    ///
+    /// # Errors
+    /// The engine's [`Failure`], or one of stage `writing`. No file stays behind.
+    pub fn carry_out(
+        &self,
+        claimed: &Claimed,
+        running: &Running,
+        begun: impl FnOnce(Begun),
+    ) -> Result<Published, Failure> {
+        let _at_work =
+            self.crash_record.as_ref().map(|record| record.enter(claimed.lease.job.bytes()));
+        let request = request_of(&claimed.options).map_err(|error| {
+            Failure::new(FailureCode::OptionUnsupported, Stage::Reading, error.to_string())
+        })?;
+        let extension = Catalog::of_this_build().entry(request.format).spec.extension;
+        let mime_type = Catalog::of_this_build().entry(request.format).spec.mime_type;
+        let source = self.open_source(claimed)?;
+        let source_bytes = source.length().unwrap_or(0);
+        let staged = self.storage.stage_output().map_err(|error| cannot_store(&error))?;
+        let file = staged.file().try_clone().map_err(|error| cannot_store(&error))?;
+        let limit = source_bytes.saturating_mul(OUTPUT_FACTOR).saturating_add(OUTPUT_FLOOR.0);
+        let conversion = Conversion {
+            request,
+            limits: Limits { output_bytes: limit, ..self.limits },
+            cancel: running.cancel.clone(),
+            progress: Arc::clone(&running.progress),
+        };
+        let mut begun = Some(begun);
+        let done = convert(&conversion, source, Sink::new(file, limit), &mut |probe, plan| {
+            if let Some(begun) = begun.take() {
+                begun(Begun {
+                    source: source_json(probe, plan).to_string(),
+                    planned: plan_json(plan).to_string(),
+                });
+            }
+        })?;
+        let (bytes, sha256) = measure(staged.file()).map_err(|error| cannot_store(&error))?;
+        let artifact = ArtifactId::generate();
+        let key = Key::output(claimed.owner, claimed.lease.job, artifact, extension).map_err(
+            |error| Failure::new(FailureCode::Internal, Stage::Writing, error.to_string()),
+        )?;
+        self.storage.publish(staged, &key).map_err(|error| cannot_store(&error))?;
+        let name = output_name(&claimed.filename, extension);
+        Ok(Published {
+            output: output_json(&done, artifact, &name, bytes).to_string(),
+            warnings: json!(done.warnings).to_string(),
+            artifact,
+            storage_key: key.to_string(),
+            name,
+            mime_type,
+            bytes,
+            sha256,
+        })
+    }
+
+    /// Removes the file of a result that no row names.
+    pub fn discard(&self, result: &Published) {
+        let deleted = Key::parse(&result.storage_key)
+            .map_err(std::io::Error::other)
+            .and_then(|key| self.storage.delete(&key));
+        if let Err(error) = deleted {
+            tracing::warn!(%error, "a result nobody wants stays until the next start");
+        }
+    }
+
+    fn open_source(&self, claimed: &Claimed) -> Result<Source, Failure> {
+        let gone = |error: &dyn std::fmt::Display| {
+            let message = format!("The uploaded file cannot be read: {error}.");
+            Failure::new(FailureCode::InputGone, Stage::Reading, message)
+        };
+        let key = Key::parse(&claimed.storage_key).map_err(|error| gone(&error))?;
+        let file = self.storage.open_file(&key).map_err(|error| gone(&error))?;
+        let length = file.metadata().map_err(|error| gone(&error))?.len();
+        Ok(Source::new(file, Some(length)))
+    }
+}
+
+fn cannot_store(error: &std::io::Error) -> Failure {
+    let full =
+        matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    if full {
+        Failure::new(
+            FailureCode::DiskFull,
+            Stage::Writing,
+            "There is no space left for the output.",
+        )
+    } else {
+        let message = format!("The output cannot be stored: {error}.");
+        Failure::new(FailureCode::StorageFailed, Stage::Writing, message)
+    }
+}
+
+/// Size and hash. Muxers go back to fill their headers in, so the hash is taken when all is written.
+fn measure(mut file: &File) -> std::io::Result<(u64, [u8; 32])> {
+    file.rewind()?;
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut buffer = vec![0; 1 << 16];
+    let mut bytes = 0;
+    loop {
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        hash.update(&buffer[..count]);
+        bytes += count as u64;
+    }
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(hash.finish().as_ref());
+    Ok((bytes, sha256))
+}
+
+/// The source's stem with the output's extension.
+fn output_name(filename: &str, extension: &str) -> String {
+    let stem = Path::new(filename).file_stem().and_then(|stem| stem.to_str());
+    format!("{}.{extension}", stem.filter(|stem| !stem.is_empty()).unwrap_or("output"))
+}
+
+fn source_json(probe: &Probe, plan: &Plan) -> Value {
+    let stream = probe.audio.iter().find(|stream| stream.index == plan.stream);
+    json!({
+        "container": probe.container,
+        "codec": stream.map(|stream| &stream.codec),
+        "sample_rate": stream.map(|stream| stream.sample_rate),
+        "channels": stream.map(|stream| stream.channels),
+        "bits_per_sample": stream.map(|stream| stream.bits_per_sample).filter(|&bits| bits > 0),
+        "duration_seconds":
+            stream.and_then(|stream| stream.duration_seconds).or(probe.duration_seconds),
+    })
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    let spec = Catalog::of_this_build().entry(plan.format).spec;
+    json!({
+        "container": spec.container,
+        "encoder": plan.encoder,
+        "bitrate_bps": plan.bit_rate.map(|rate| rate.bits_per_second()),
+        "quality": plan.vbr_quality,
+        "copied": false,
+        "warnings": plan.warnings,
+    })
+}
+
+fn output_json(done: &Output, artifact: ArtifactId, name: &str, bytes: u64) -> Value {
+    let spec = Catalog::of_this_build().entry(done.plan.format).spec;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a mean bit rate"
+    )]
+    let bitrate_bps = (bytes as f64 * 8.0 / done.duration_seconds.max(1e-3)) as u64;
+    json!({
+        "artifact_id": artifact.to_string(),
+        "filename": name,
+        "bytes": bytes,
+        "container": spec.container,
+        "codec": spec.codec_of(done.plan.encoder),
+        "encoder": done.plan.encoder,
+        "bitrate_bps": bitrate_bps,
+        "sample_rate": done.sample_rate,
+        "channels": done.channels,
+        "duration_seconds": done.duration_seconds,
+        "copied": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::output_name;
+
+    #[test]
+    fn outputs_are_named_after_their_source() {
+        assert_eq!(output_name("take 1.wav", "mp3"), "take 1.mp3");
+        assert_eq!(output_name("archive.tar.gz", "mp3"), "archive.tar.mp3");
+        assert_eq!(output_name(".hidden", "mp3"), ".hidden.mp3");
+        assert_eq!(output_name("", "mp3"), "output.mp3");
+    }
+}

@@ -1,0 +1,22 @@
+//! Jobs: taken in, claimed, carried out, told about, and never lost.
+//!
+//! Owns: the job's states and rows, the queue, the workers. Never: HTTP, status codes, who may ask.
+//! Used by: `http`, `app`.
+
+pub mod admission;
+pub mod error;
+pub mod exec;
+pub mod files;
+pub mod intake;
+pub mod live;
+pub mod model;
+pub mod pool;
+pub mod service;
+pub mod store;
+
+pub use error::JobsError;
+pub use exec::Executor;
+pub use intake::{Incoming, Received};
+pub use model::{Job, Status};
+pub use pool::Pool;
+pub use service::{Jobs, Settings};

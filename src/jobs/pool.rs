@@ -1,0 +1,221 @@
+//! The workers: they claim, carry out, and write down how it ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::error::JobsError;
+use super::exec::{Begun, Executor};
+use super::live::Running;
+use super::model::StoredError;
+use super::service::Jobs;
+use super::store::sqlite::{Claimed, Published};
+use crate::base::{CancelToken, StopReason};
+use crate::media::failure::{Failure, FailureCode, Stage};
+
+/// A lease holds this long without a renewal.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long an idle worker waits before it looks again without being woken.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// An error that may pass is tried this often in all.
+const TRIES: u32 = 3;
+
+/// The workers of this process.
+pub struct Pool {
+    workers: JoinSet<()>,
+    jobs: Jobs,
+    stop: CancellationToken,
+}
+
+impl Pool {
+    /// Starts `workers` workers on the running runtime.
+    #[must_use]
+    pub fn start(jobs: &Jobs, executor: &Executor, workers: usize) -> Self {
+        let stop = CancellationToken::new();
+        let mut set = JoinSet::new();
+        for _ in 0..workers.max(1) {
+            let worker =
+                Worker { jobs: jobs.clone(), executor: executor.clone(), stop: stop.clone() };
+            set.spawn(worker.work());
+        }
+        Self { workers: set, jobs: jobs.clone(), stop }
+    }
+
+    /// Stops claiming, waits for running conversions until `deadline`, then hands the rest back.
+    pub async fn drain(mut self, deadline: Instant) {
+        self.stop.cancel();
+        let all_done = async { while self.workers.join_next().await.is_some() {} };
+        if timeout_at(deadline, all_done).await.is_err() {
+            tracing::info!(jobs = self.jobs.live().count(), "handing unfinished work back");
+            self.jobs.live().stop_all(StopReason::Interrupted);
+            while self.workers.join_next().await.is_some() {}
+        }
+    }
+}
+
+struct Worker {
+    jobs: Jobs,
+    executor: Executor,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    async fn work(self) {
+        while !self.stop.is_cancelled() {
+            // Subscribed before looking: a job that comes in between is not slept through.
+            let woken = self.jobs.wake().notified();
+            match self.jobs.claim(LEASE).await {
+                Ok(Some(claimed)) => self.run(claimed).await,
+                Ok(None) => tokio::select! {
+                    () = woken => {}
+                    () = sleep(IDLE) => {}
+                    () = self.stop.cancelled() => {}
+                },
+                Err(error) => {
+                    tracing::error!(error = %Cause(&error), "no job can be claimed");
+                    sleep(IDLE).await;
+                }
+            }
+        }
+    }
+
+    async fn run(&self, claimed: Claimed) {
+        let job = claimed.lease.job;
+        let running = Running { progress: Arc::default(), cancel: CancelToken::default() };
+        let guard = self.jobs.live().enter(job, running.clone());
+        tracing::info!(%job, attempt = claimed.attempt, "converting");
+        let result = self.convert(&claimed, &running).await;
+        let ended = self.settle(&claimed, result).await;
+        drop(guard);
+        match ended {
+            Ok(how) => tracing::info!(%job, how, "ended"),
+            Err(error) => {
+                tracing::error!(%job, error = %Cause(&error), "its end could not be written down; the next start takes it up");
+            }
+        }
+        // A job that had to run alone may have held others back.
+        self.jobs.wake().notify_one();
+    }
+
+    /// The conversion on a blocking thread; meanwhile the lease is kept and the time watched.
+    async fn convert(&self, claimed: &Claimed, running: &Running) -> Result<Published, Failure> {
+        let (begun, mut has_begun) = oneshot::channel::<Begun>();
+        let mut work = {
+            let (executor, claimed, running) =
+                (self.executor.clone(), claimed.clone(), running.clone());
+            tokio::task::spawn_blocking(move || {
+                executor.carry_out(&claimed, &running, |facts| {
+                    // Nobody listens any more when the worker is gone.
+                    let _ = begun.send(facts);
+                })
+            })
+        };
+        let started = Instant::now();
+        let mut told = false;
+        let mut heartbeat = tokio::time::interval(LEASE / 3);
+        loop {
+            tokio::select! {
+                ended = &mut work => {
+                    return ended.unwrap_or_else(|panic| Err(Failure::new(
+                        FailureCode::Internal, Stage::Reading, format!("The engine failed unexpectedly: {panic}."),
+                    )));
+                }
+                facts = &mut has_begun, if !told => {
+                    told = true;
+                    if let Ok(facts) = facts
+                        && let Err(error) = self.jobs.store().note_plan(&claimed.lease, &facts.source, &facts.planned).await
+                    {
+                        tracing::warn!(error = %Cause(&error), "the plan could not be noted");
+                    }
+                }
+                _ = heartbeat.tick() => {
+                    if started.elapsed() >= self.jobs.settings().job_timeout {
+                        running.cancel.stop(StopReason::TimedOut);
+                    }
+                    // A lease that is lost means cancelled or deleted.
+                    if matches!(self.jobs.renew(&claimed.lease, LEASE).await, Ok(false)) {
+                        running.cancel.stop(StopReason::Cancelled);
+                    }
+                }
+                () = tokio::time::sleep_until(started + self.jobs.settings().job_timeout),
+                    if !running.cancel.is_stopped() => running.cancel.stop(StopReason::TimedOut),
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        claimed: &Claimed,
+        result: Result<Published, Failure>,
+    ) -> Result<&'static str, JobsError> {
+        let (store, lease) = (self.jobs.store(), &claimed.lease);
+        let now = self.jobs.now();
+        let failure = match result {
+            Ok(published) => {
+                let held = persistently(|| store.publish(lease, &published, now)).await;
+                if !matches!(held, Ok(true)) {
+                    self.discard(published).await;
+                }
+                return Ok(if held? { "done" } else { "done, but nobody waits for it" });
+            }
+            Err(failure) => failure,
+        };
+        if failure.code == FailureCode::Interrupted {
+            persistently(|| store.hand_back(lease)).await?;
+            return Ok("handed back");
+        }
+        tracing::warn!(job = %lease.job, code = failure.code.as_str(), message = failure.message, "failed");
+        let error = serde_json::to_string(&StoredError::from(&failure))?;
+        if failure.code.may_pass_later() && claimed.errors + 1 < TRIES {
+            let pause = Duration::from_secs(2 << claimed.errors.min(4));
+            let after = now + i64::try_from(pause.as_millis()).unwrap_or(0);
+            persistently(|| store.postpone(lease, &error, after)).await?;
+            return Ok("to be tried again");
+        }
+        persistently(|| store.fail(lease, &error, now)).await?;
+        Ok("failed")
+    }
+
+    async fn discard(&self, published: Published) {
+        let executor = self.executor.clone();
+        // A failure to delete is logged inside; a panic leaves the file to the next start's sweep.
+        let _ = tokio::task::spawn_blocking(move || executor.discard(&published)).await;
+    }
+}
+
+/// Writes an end down, trying again for a while when the database is busy: hours of work hang on it.
+async fn persistently<T, F>(mut write: impl FnMut() -> F) -> Result<T, JobsError>
+where
+    F: Future<Output = Result<T, JobsError>>,
+{
+    for pause in [1, 2, 4, 8] {
+        match write().await {
+            Err(JobsError::DatabaseBusy | JobsError::Database(_)) => {
+                sleep(Duration::from_secs(pause)).await;
+            }
+            result => return result,
+        }
+    }
+    write().await
+}
+
+/// An error with what lies behind it, for the log.
+pub(super) struct Cause<'a>(pub(super) &'a dyn std::error::Error);
+
+impl std::fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,310 @@
+//! What the outside asks of jobs: take in, show, stop, try again, delete.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::admission::{self, AllowedTypes, OptionPairs};
+use super::error::JobsError;
+use super::files::Files;
+use super::intake::{Incoming, Received, blocking};
+use super::live::Live;
+use super::model::{Artifact, Job, Status, StoredError};
+use super::store::Store;
+use super::store::sqlite::{Claimed, Lease, NewJob, Page, Recovered, Selection};
+use crate::base::{ByteSize, Clock, JobId, StopReason, UserId};
+use crate::storage::{Key, LocalStorage};
+
+/// Limits of taking in and carrying out.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Largest file.
+    pub max_upload: ByteSize,
+    /// Jobs that may wait.
+    pub queue_limit: u64,
+    /// Wall clock of one conversion.
+    pub job_timeout: Duration,
+    /// Contents that are taken.
+    pub allowed_types: AllowedTypes,
+}
+
+/// The jobs of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Jobs(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    files: Files,
+    live: Live,
+    wake: Notify,
+    clock: Clock,
+    settings: Settings,
+    instance: Uuid,
+    boot: String,
+    draining: AtomicBool,
+}
+
+impl Jobs {
+    /// Jobs of `store` with files in `storage`. `boot` names this boot of the machine.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        storage: LocalStorage,
+        settings: Settings,
+        clock: Clock,
+        boot: String,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            files: Files::new(storage, store.clone()),
+            store,
+            live: Live::default(),
+            wake: Notify::new(),
+            clock,
+            settings,
+            instance: Uuid::now_v7(),
+            boot,
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// Puts the work of the process before this one in order: running jobs go back into the line,
+    /// those that crashed twice are set aside, half-done deletions are finished. To be called once,
+    /// before workers start and requests come.
+    ///
+    /// # Errors
+    /// What the database or the file system says.
+    pub async fn recover(&self, crashed: &[JobId]) -> Result<Recovered, JobsError> {
+        let set_aside = StoredError {
+            code: String::from("quarantined"),
+            message: String::from("The decoder failed on this file twice; it is set aside."),
+            stage: String::from("decoding"),
+            detail: Vec::new(),
+            position_seconds: None,
+        };
+        let error = serde_json::to_string(&set_aside)?;
+        let recovered = self.0.store.recover(crashed, &error, self.now()).await?;
+        self.0.files.tidy().await?;
+        Ok(recovered)
+    }
+
+    /// Whether a file may come now, before its first byte is read.
+    ///
+    /// # Errors
+    /// `Draining`, `TooLarge` (when the length is told), `QueueFull`, `DiskFull`.
+    pub async fn admit(&self, length: Option<u64>) -> Result<(), JobsError> {
+        if self.is_draining() {
+            return Err(JobsError::Draining);
+        }
+        let limit = self.0.settings.max_upload;
+        if length.is_some_and(|bytes| bytes > limit.0.saturating_add(FORM_OVERHEAD)) {
+            return Err(JobsError::TooLarge(limit));
+        }
+        if self.0.store.waiting().await? >= self.0.settings.queue_limit {
+            return Err(JobsError::QueueFull(self.0.settings.queue_limit));
+        }
+        let storage = self.0.files.storage().clone();
+        let has_room = blocking(move || storage.has_room(length.unwrap_or(0))).await?;
+        if has_room { Ok(()) } else { Err(JobsError::DiskFull) }
+    }
+
+    /// Starts taking a file in.
+    ///
+    /// # Errors
+    /// `DiskFull` or `Storage`.
+    pub async fn receive(&self) -> Result<Incoming, JobsError> {
+        Incoming::start(self.0.files.storage().clone(), self.0.settings.max_upload).await
+    }
+
+    /// Makes a job of a file that has arrived. When this returns, the file and the job survive a
+    /// power loss: content flushed, renamed, folder flushed, then the row committed.
+    ///
+    /// # Errors
+    /// What the options, the content, the line or the disk object to; nothing stays behind.
+    pub async fn submit(
+        &self,
+        owner: UserId,
+        received: Received,
+        filename: &str,
+        options: &OptionPairs,
+    ) -> Result<JobId, JobsError> {
+        let options = admission::options_json(options)?;
+        let admitted = admission::admit(&received.head, &self.0.settings.allowed_types)?;
+        let id = JobId::generate();
+        let key = Key::input(owner, id, admitted.extension)
+            .map_err(|error| JobsError::Internal(error.to_string()))?;
+        let job = NewJob {
+            id,
+            owner,
+            options: options.to_string(),
+            source: Some(admitted.source),
+            filename: filename.to_owned(),
+            storage_key: key.to_string(),
+            bytes: received.bytes,
+            sha256: received.sha256,
+            created_at: self.now(),
+        };
+        // From here on the file is published: a client that hangs up must not stop us half-way.
+        let this = self.clone();
+        tokio::spawn(async move { this.enter(received, key, job).await })
+            .await
+            .map_err(|error| JobsError::Internal(error.to_string()))?
+    }
+
+    async fn enter(&self, received: Received, key: Key, job: NewJob) -> Result<JobId, JobsError> {
+        let storage = self.0.files.storage().clone();
+        let target = key.clone();
+        blocking(move || storage.publish(received.staged, &target)).await?;
+        if let Err(error) = self.0.store.enqueue(&job, self.0.settings.queue_limit).await {
+            let storage = self.0.files.storage().clone();
+            if let Err(left) = blocking(move || storage.delete(&key)).await {
+                tracing::warn!(error = %left, "a refused file stays until the next start");
+            }
+            return Err(error);
+        }
+        tracing::info!(job = %job.id, bytes = job.bytes, "taken in");
+        self.0.wake.notify_one();
+        Ok(job.id)
+    }
+
+    /// The job, if `asker` may see it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Foreign`, or what the database says.
+    pub async fn get(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
+        let job = self.0.store.get(id).await?;
+        if job.owner == asker { Ok(job) } else { Err(JobsError::Foreign) }
+    }
+
+    /// One page of jobs.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn list(&self, selection: Selection) -> Result<Page, JobsError> {
+        self.0.store.list(selection).await
+    }
+
+    /// Stops a job that has not ended. A running conversion stops within a packet.
+    ///
+    /// # Errors
+    /// `Conflict` when it has ended, and those of [`Self::get`].
+    pub async fn cancel(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
+        self.get(asker, id).await?;
+        if !self.0.store.cancel(id, self.now()).await? {
+            return Err(JobsError::Conflict("It has ended already, so it cannot be cancelled."));
+        }
+        self.0.live.stop(id, StopReason::Cancelled);
+        self.get(asker, id).await
+    }
+
+    /// Puts a failed or cancelled job back into the line, from the source that is here.
+    ///
+    /// # Errors
+    /// `Conflict` when it is neither, `SourceGone`, `QueueFull`, and those of [`Self::get`].
+    pub async fn retry(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
+        let job = self.get(asker, id).await?;
+        if !job.status.may_become(Status::Queued) || !job.status.is_final() {
+            return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
+        }
+        if self.0.store.waiting().await? >= self.0.settings.queue_limit {
+            return Err(JobsError::QueueFull(self.0.settings.queue_limit));
+        }
+        if !self.0.store.retry(id).await? {
+            return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
+        }
+        self.0.wake.notify_one();
+        self.get(asker, id).await
+    }
+
+    /// Stops a job if it runs, and removes it with its files.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`], or what the database or the file system says.
+    pub async fn delete(&self, asker: UserId, id: JobId) -> Result<(), JobsError> {
+        self.get(asker, id).await?;
+        let keys = self.0.store.delete(id).await?;
+        self.0.live.stop(id, StopReason::Cancelled);
+        self.0.files.delete(keys).await
+    }
+
+    /// The first result of a job, opened.
+    ///
+    /// # Errors
+    /// `NotReady` when there is none, and those of [`Self::get`].
+    pub async fn open_result(
+        &self,
+        asker: UserId,
+        id: JobId,
+    ) -> Result<(Artifact, File), JobsError> {
+        let job = self.get(asker, id).await?;
+        let artifact = job
+            .artifacts
+            .into_iter()
+            .next()
+            .ok_or(JobsError::NotReady("There is no result yet."))?;
+        let file = self.0.files.open(&artifact).await?;
+        Ok((artifact, file))
+    }
+
+    /// Checks that the disk can be used: what readiness asks.
+    ///
+    /// # Errors
+    /// `Storage` or `DiskFull`.
+    pub async fn check_storage(&self) -> Result<(), JobsError> {
+        let storage = self.0.files.storage().clone();
+        blocking(move || storage.stage_input().map(drop)).await
+    }
+
+    /// Says that the process is going down: nothing new is taken in.
+    pub fn start_draining(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether the process is going down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// The conversions running in this process.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Limits in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn wake(&self) -> &Notify {
+        &self.0.wake
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.0.clock.wall_ms()
+    }
+
+    pub(super) async fn claim(&self, lease: Duration) -> Result<Option<Claimed>, JobsError> {
+        self.0.store.claim(self.0.instance, &self.0.boot, self.now(), self.until(lease)).await
+    }
+
+    pub(super) async fn renew(&self, lease: &Lease, time: Duration) -> Result<bool, JobsError> {
+        self.0.store.renew(lease, self.until(time)).await
+    }
+
+    fn until(&self, lease: Duration) -> i64 {
+        self.0.clock.monotonic_ms() + i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2)
+    }
+}
+
+/// What a form may hold beside its file: options and boundaries.
+const FORM_OVERHEAD: u64 = 64 * 1024;

@@ -1,0 +1,343 @@
+//! Claiming jobs, and ending what was claimed. Every statement here matches the lease's token, so
+//! that a worker whose job was cancelled, deleted or given to another changes nothing.
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::Store;
+use crate::base::{ArtifactId, BlobId, JobId, UserId};
+use crate::jobs::error::JobsError;
+
+/// The right to work on one job until a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The job.
+    pub job: JobId,
+    /// Proof of the right.
+    pub token: String,
+}
+
+/// A claimed job: all that carrying it out needs.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The right to it.
+    pub lease: Lease,
+    /// Whose.
+    pub owner: UserId,
+    /// Options as JSON.
+    pub options: String,
+    /// Display name of the source.
+    pub filename: String,
+    /// Where the source lies.
+    pub storage_key: String,
+    /// How often a worker has begun it, this time included.
+    pub attempt: u32,
+    /// How often it ended in an error before.
+    pub errors: u32,
+}
+
+/// A finished output that is to become visible.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The artifact.
+    pub artifact: ArtifactId,
+    /// Where it lies.
+    pub storage_key: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its type.
+    pub mime_type: &'static str,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub sha256: [u8; 32],
+    /// What was done, as JSON.
+    pub output: String,
+    /// Deviations, as JSON.
+    pub warnings: String,
+}
+
+/// What the start of a process found of the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Jobs put back into the line.
+    pub queued_again: u64,
+    /// Jobs set aside after their second crash.
+    pub set_aside: u64,
+}
+
+/// A crash more than this many times sets a job aside.
+const CRASHES_MAX: i64 = 2;
+
+#[derive(FromRow)]
+struct ClaimRow {
+    id: String,
+    owner_id: String,
+    options: String,
+    attempt: i64,
+    errors: i64,
+}
+
+impl Store {
+    /// Takes the first job in line, if there is one this moment. Of the jobs that were running
+    /// when a process died without a word, only one runs at a time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn claim(
+        &self,
+        owner: Uuid,
+        boot: &str,
+        now: i64,
+        until: i64,
+    ) -> Result<Option<Claimed>, JobsError> {
+        let token = Uuid::new_v4().to_string();
+        let mut tx = self.db.begin().await?;
+        let row: Option<ClaimRow> = sqlx::query_as(
+            "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started_at = $1, \
+             lease_owner = $2, lease_token = $3, lease_until = $4, lease_boot = $5 \
+             WHERE id = (SELECT id FROM jobs WHERE status = 'queued' AND run_after <= $1 \
+             AND (suspect = 0 OR NOT EXISTS \
+             (SELECT 1 FROM jobs WHERE status = 'processing' AND suspect = 1)) \
+             ORDER BY priority DESC, created_at, id LIMIT 1) \
+             RETURNING id, owner_id, options, attempt, errors",
+        )
+        .bind(now)
+        .bind(owner.to_string())
+        .bind(&token)
+        .bind(until)
+        .bind(boot)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (filename, storage_key): (String, String) = sqlx::query_as(
+            "SELECT i.filename, b.storage_key FROM job_inputs i JOIN blobs b ON b.id = i.blob_id \
+             WHERE i.job_id = $1 AND i.position = 0",
+        )
+        .bind(&row.id)
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
+        Ok(Some(Claimed {
+            lease: Lease { job: row.id.parse().map_err(identifier)?, token },
+            owner: row.owner_id.parse().map_err(identifier)?,
+            options: row.options,
+            filename,
+            storage_key,
+            attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
+            errors: u32::try_from(row.errors).unwrap_or(u32::MAX),
+        }))
+    }
+
+    /// Prolongs a lease. Whether it still holds.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn renew(&self, lease: &Lease, until: i64) -> Result<bool, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND lease_token = $2 AND status = 'processing'",
+        )
+        .bind(lease.job.to_string())
+        .bind(&lease.token)
+        .bind(until)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Keeps what was found out and decided, while the work goes on.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn note_plan(
+        &self,
+        lease: &Lease,
+        source: &str,
+        planned: &str,
+    ) -> Result<(), JobsError> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query("UPDATE jobs SET source = $3, planned = $4 WHERE id = $1 AND lease_token = $2")
+            .bind(lease.job.to_string())
+            .bind(&lease.token)
+            .bind(source)
+            .bind(planned)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The one step that makes a result visible: `processing` → `done` with its artifact. Whether
+    /// the lease still held; if not, nothing changed and the file is nobody's.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn publish(
+        &self,
+        lease: &Lease,
+        result: &Published,
+        now: i64,
+    ) -> Result<bool, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let owner: Option<String> = sqlx::query_scalar(
+            "UPDATE jobs SET status = 'done', completed_at = $3, output = $4, warnings = $5, \
+             error = NULL, suspect = 0, lease_owner = NULL, lease_token = NULL, lease_until = NULL, \
+             lease_boot = NULL WHERE id = $1 AND lease_token = $2 AND status = 'processing' \
+             RETURNING owner_id",
+        )
+        .bind(lease.job.to_string())
+        .bind(&lease.token)
+        .bind(now)
+        .bind(&result.output)
+        .bind(&result.warnings)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(owner) = owner else { return Ok(false) };
+        let blob = BlobId::generate().to_string();
+        sqlx::query(
+            "INSERT INTO blobs (id, owner_id, storage_key, bytes, sha256, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, 'stored', $6)",
+        )
+        .bind(&blob)
+        .bind(&owner)
+        .bind(&result.storage_key)
+        .bind(i64::try_from(result.bytes).unwrap_or(i64::MAX))
+        .bind(result.sha256.as_slice())
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO artifacts (id, job_id, position, blob_id, kind, name, mime_type, created_at) \
+             VALUES ($1, $2, 0, $3, 'output', $4, $5, $6)",
+        )
+        .bind(result.artifact.to_string())
+        .bind(lease.job.to_string())
+        .bind(&blob)
+        .bind(&result.name)
+        .bind(result.mime_type)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Ends a claimed job for good: `processing` → `failed`. Whether the lease still held.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn fail(&self, lease: &Lease, error: &str, now: i64) -> Result<bool, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE jobs SET status = 'failed', completed_at = $3, error = $4, errors = errors + 1, \
+             suspect = 0, lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
+             WHERE id = $1 AND lease_token = $2 AND status = 'processing'",
+        )
+        .bind(lease.job.to_string())
+        .bind(&lease.token)
+        .bind(now)
+        .bind(error)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Puts a claimed job back for another try after an error that may pass, not before
+    /// `run_after`. Whether the lease still held.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn postpone(
+        &self,
+        lease: &Lease,
+        error: &str,
+        run_after: i64,
+    ) -> Result<bool, JobsError> {
+        self.put_back(lease, Some(error), run_after, "errors").await
+    }
+
+    /// Hands a claimed job back untouched: the process is going down. Whether the lease still held.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn hand_back(&self, lease: &Lease) -> Result<bool, JobsError> {
+        self.put_back(lease, None, 0, "interruptions").await
+    }
+
+    async fn put_back(
+        &self,
+        lease: &Lease,
+        error: Option<&str>,
+        run_after: i64,
+        counter: &'static str,
+    ) -> Result<bool, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE jobs SET status = 'queued', error = $3, run_after = $4, \
+             errors = errors + ($5 = 'errors'), interruptions = interruptions + ($5 = 'interruptions'), \
+             lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
+             WHERE id = $1 AND lease_token = $2 AND status = 'processing'",
+        )
+        .bind(lease.job.to_string())
+        .bind(&lease.token)
+        .bind(error)
+        .bind(run_after)
+        .bind(counter)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Puts every running job of the process before this one back into the line. `crashed` are
+    /// the jobs whose own thread was hit by a fatal signal: only for them it counts, and the
+    /// second time sets them aside with `set_aside` as their error. The others were interrupted;
+    /// since nobody knows by what, they go one at a time from now on.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn recover(
+        &self,
+        crashed: &[JobId],
+        set_aside: &str,
+        now: i64,
+    ) -> Result<Recovered, JobsError> {
+        let mut tx = self.db.begin().await?;
+        for job in crashed {
+            sqlx::query(
+                "UPDATE jobs SET crashes = crashes + 1 WHERE id = $1 AND status = 'processing'",
+            )
+            .bind(job.to_string())
+            .execute(&mut *tx)
+            .await?;
+        }
+        let aside = sqlx::query(
+            "UPDATE jobs SET status = 'failed', completed_at = $1, error = $2, suspect = 0, \
+             lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
+             WHERE status = 'processing' AND crashes >= $3",
+        )
+        .bind(now)
+        .bind(set_aside)
+        .bind(CRASHES_MAX)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let again = sqlx::query(
+            "UPDATE jobs SET status = 'queued', suspect = 1, interruptions = interruptions + 1, \
+             lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
+             WHERE status = 'processing'",
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(Recovered { queued_again: again, set_aside: aside })
+    }
+}

@@ -1,0 +1,218 @@
+//! Reading jobs.
+
+use serde_json::Value;
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteConnection;
+
+use super::Store;
+use crate::base::{JobId, UserId};
+use crate::jobs::error::JobsError;
+use crate::jobs::model::{Artifact, Job, Status};
+
+/// Which jobs a list shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection {
+    /// Whose.
+    pub owner: UserId,
+    /// Only those in this state.
+    pub status: Option<Status>,
+    /// Only those older than this one.
+    pub older_than: Option<JobId>,
+    /// At most so many.
+    pub limit: u32,
+    /// After leaving out so many.
+    pub offset: u32,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Newest first.
+    pub jobs: Vec<Job>,
+    /// How many the selection has in all, whatever the page.
+    pub total: u64,
+}
+
+#[derive(FromRow)]
+struct JobRow {
+    id: String,
+    owner_id: String,
+    owner_email: String,
+    status: String,
+    created_at: i64,
+    started_at: Option<i64>,
+    completed_at: Option<i64>,
+    filename: Option<String>,
+    bytes: Option<i64>,
+    options: String,
+    priority: i64,
+    metadata: String,
+    source: Option<String>,
+    planned: Option<String>,
+    output: Option<String>,
+    warnings: String,
+    error: Option<String>,
+    attempt: i64,
+    queue_position: Option<i64>,
+}
+
+#[derive(FromRow)]
+struct ArtifactRow {
+    id: String,
+    kind: String,
+    name: String,
+    mime_type: String,
+    bytes: i64,
+    sha256: Vec<u8>,
+    storage_key: String,
+}
+
+/// The columns of [`JobRow`]. The place in line is counted only for waiting jobs.
+macro_rules! job_columns {
+    () => {
+        "SELECT j.id, j.owner_id, u.email AS owner_email, j.status, j.created_at, j.started_at, \
+         j.completed_at, i.filename, b.bytes, j.options, j.priority, j.metadata, j.source, \
+         j.planned, j.output, j.warnings, j.error, j.attempt, \
+         CASE j.status WHEN 'queued' THEN 1 + (SELECT count(*) FROM jobs q WHERE q.status = 'queued' \
+         AND (q.priority > j.priority OR (q.priority = j.priority AND \
+         (q.created_at, q.id) < (j.created_at, j.id)))) END AS queue_position \
+         FROM jobs j JOIN users u ON u.id = j.owner_id \
+         LEFT JOIN job_inputs i ON i.job_id = j.id AND i.position = 0 \
+         LEFT JOIN blobs b ON b.id = i.blob_id "
+    };
+}
+
+impl Store {
+    /// The job, whoever owns it.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the database says.
+    pub async fn get(&self, id: JobId) -> Result<Job, JobsError> {
+        let mut connection = self.db.reader().acquire().await?;
+        let row: Option<JobRow> = sqlx::query_as(concat!(job_columns!(), "WHERE j.id = $1"))
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        complete(row.ok_or(JobsError::NotFound)?, &mut connection).await
+    }
+
+    /// One page of an owner's jobs, newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn list(&self, selection: Selection) -> Result<Page, JobsError> {
+        let mut connection = self.db.reader().acquire().await?;
+        let status = selection.status.map(Status::as_str);
+        let total: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM jobs WHERE owner_id = $1 AND ($2 IS NULL OR status = $2)",
+        )
+        .bind(selection.owner.to_string())
+        .bind(status)
+        .fetch_one(&mut *connection)
+        .await?;
+        let rows: Vec<JobRow> = sqlx::query_as(concat!(
+            job_columns!(),
+            "WHERE j.owner_id = $1 AND ($2 IS NULL OR j.status = $2) AND ($3 IS NULL OR j.id < $3) \
+             ORDER BY j.id DESC LIMIT $4 OFFSET $5"
+        ))
+        .bind(selection.owner.to_string())
+        .bind(status)
+        .bind(selection.older_than.map(|id| id.to_string()))
+        .bind(selection.limit)
+        .bind(selection.offset)
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            jobs.push(complete(row, &mut connection).await?);
+        }
+        Ok(Page { jobs, total: u64::try_from(total).unwrap_or(0) })
+    }
+
+    /// How many jobs wait for a worker.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn waiting(&self) -> Result<u64, JobsError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'queued'")
+            .fetch_one(self.db.reader())
+            .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Keys of every stored file.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn storage_keys(&self) -> Result<Vec<String>, JobsError> {
+        Ok(sqlx::query_scalar("SELECT storage_key FROM blobs").fetch_all(self.db.reader()).await?)
+    }
+}
+
+async fn complete(row: JobRow, connection: &mut SqliteConnection) -> Result<Job, JobsError> {
+    let status: Status = row
+        .status
+        .parse()
+        .map_err(|error| JobsError::Internal(format!("{}: {error}", row.status)))?;
+    let artifacts = match status {
+        Status::Done => artifacts(&row.id, connection).await?,
+        Status::Receiving
+        | Status::Queued
+        | Status::Processing
+        | Status::Failed
+        | Status::Cancelled => Vec::new(),
+    };
+    let value =
+        |text: Option<String>| text.map(|text| serde_json::from_str::<Value>(&text)).transpose();
+    let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
+    Ok(Job {
+        id: row.id.parse().map_err(identifier)?,
+        owner: row.owner_id.parse().map_err(identifier)?,
+        owner_email: row.owner_email,
+        status,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        completed_at: row.completed_at,
+        filename: row.filename.unwrap_or_default(),
+        bytes: u64::try_from(row.bytes.unwrap_or(0)).unwrap_or(0),
+        options: serde_json::from_str(&row.options)?,
+        priority: row.priority,
+        metadata: serde_json::from_str(&row.metadata)?,
+        source: value(row.source)?,
+        planned: value(row.planned)?,
+        output: value(row.output)?,
+        warnings: serde_json::from_str(&row.warnings)?,
+        error: row.error.map(|text| serde_json::from_str(&text)).transpose()?,
+        attempt: u32::try_from(row.attempt).unwrap_or(0),
+        artifacts,
+        queue_position: row.queue_position.and_then(|place| u64::try_from(place).ok()),
+    })
+}
+
+async fn artifacts(
+    job: &str,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Artifact>, JobsError> {
+    let rows: Vec<ArtifactRow> = sqlx::query_as(
+        "SELECT a.id, a.kind, a.name, a.mime_type, b.bytes, b.sha256, b.storage_key \
+         FROM artifacts a JOIN blobs b ON b.id = a.blob_id WHERE a.job_id = $1 ORDER BY a.position",
+    )
+    .bind(job)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Artifact {
+                id: row.id.parse().map_err(|error: crate::base::id::NotAnId| {
+                    JobsError::Internal(error.to_string())
+                })?,
+                kind: row.kind,
+                name: row.name,
+                mime_type: row.mime_type,
+                bytes: u64::try_from(row.bytes).unwrap_or(0),
+                sha256: row.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+                storage_key: row.storage_key,
+            })
+        })
+        .collect()
+}

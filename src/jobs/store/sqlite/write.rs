@@ -1,0 +1,200 @@
+//! Taking jobs in, stopping, retrying and deleting them.
+
+use sqlx::{Sqlite, Transaction};
+
+use super::Store;
+use crate::base::{BlobId, JobId, UserId};
+use crate::jobs::error::JobsError;
+
+/// A job whose source is stored.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Which.
+    pub id: JobId,
+    /// Whose.
+    pub owner: UserId,
+    /// Options as JSON.
+    pub options: String,
+    /// Facts of the source known so far, as JSON.
+    pub source: Option<String>,
+    /// Display name of the source.
+    pub filename: String,
+    /// Where the source lies.
+    pub storage_key: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub sha256: [u8; 32],
+    /// When.
+    pub created_at: i64,
+}
+
+impl Store {
+    /// Enters a job into the line, with its source, unless `queue_limit` jobs wait already.
+    ///
+    /// # Errors
+    /// `QueueFull`, or what the database says. Nothing is entered then.
+    pub async fn enqueue(&self, job: &NewJob, queue_limit: u64) -> Result<(), JobsError> {
+        let mut tx = self.db.begin().await?;
+        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'queued'")
+            .fetch_one(&mut *tx)
+            .await?;
+        if u64::try_from(waiting).unwrap_or(0) >= queue_limit {
+            return Err(JobsError::QueueFull(queue_limit));
+        }
+        let (id, owner, blob) =
+            (job.id.to_string(), job.owner.to_string(), BlobId::generate().to_string());
+        sqlx::query(
+            "INSERT INTO blobs (id, owner_id, storage_key, bytes, sha256, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, 'stored', $6)",
+        )
+        .bind(&blob)
+        .bind(&owner)
+        .bind(&job.storage_key)
+        .bind(i64::try_from(job.bytes).unwrap_or(i64::MAX))
+        .bind(job.sha256.as_slice())
+        .bind(job.created_at)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO jobs (id, owner_id, type, status, options, source, created_at) \
+             VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5)",
+        )
+        .bind(&id)
+        .bind(&owner)
+        .bind(&job.options)
+        .bind(&job.source)
+        .bind(job.created_at)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO job_inputs (job_id, position, blob_id, filename) VALUES ($1, 0, $2, $3)",
+        )
+        .bind(&id)
+        .bind(&blob)
+        .bind(&job.filename)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a job that has not ended: `receiving`, `queued` or `processing` → `cancelled`.
+    /// Whether there was something to end.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn cancel(&self, id: JobId, now: i64) -> Result<bool, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE jobs SET status = 'cancelled', completed_at = $2, suspect = 0, lease_owner = NULL, \
+             lease_token = NULL, lease_until = NULL, lease_boot = NULL \
+             WHERE id = $1 AND status IN ('receiving', 'queued', 'processing')",
+        )
+        .bind(id.to_string())
+        .bind(now)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Puts an ended job back into the line: `failed` or `cancelled` → `queued`, with a clean
+    /// record. Whether its state allowed it.
+    ///
+    /// # Errors
+    /// `SourceGone`, or what the database says.
+    pub async fn retry(&self, id: JobId) -> Result<bool, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let stored: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM job_inputs i JOIN blobs b ON b.id = i.blob_id \
+             WHERE i.job_id = $1 AND b.state = 'stored'",
+        )
+        .bind(id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+        if stored == 0 {
+            return Err(JobsError::SourceGone);
+        }
+        let changed = sqlx::query(
+            "UPDATE jobs SET status = 'queued', started_at = NULL, completed_at = NULL, error = NULL, \
+             planned = NULL, output = NULL, warnings = '[]', errors = 0, crashes = 0, suspect = 0, \
+             run_after = 0 WHERE id = $1 AND status IN ('failed', 'cancelled')",
+        )
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Removes a job and marks the files nothing else points to. Their keys come back: the files
+    /// are to be deleted, then [`Self::forget_blobs`] called. A crash in between is finished by
+    /// [`Self::doomed_blobs`] at the next start.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete(&self, id: JobId) -> Result<Vec<String>, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let blobs: Vec<String> = sqlx::query_scalar(
+            "SELECT blob_id FROM job_inputs WHERE job_id = $1 \
+             UNION SELECT blob_id FROM artifacts WHERE job_id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM jobs WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        let mut keys = Vec::new();
+        for blob in blobs {
+            keys.extend(release(&mut tx, &blob).await?);
+        }
+        tx.commit().await?;
+        Ok(keys)
+    }
+
+    /// Keys of files that are marked for deletion.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn doomed_blobs(&self) -> Result<Vec<String>, JobsError> {
+        Ok(sqlx::query_scalar("SELECT storage_key FROM blobs WHERE state = 'deleting'")
+            .fetch_all(self.db.reader())
+            .await?)
+    }
+
+    /// Removes the rows of files that are gone.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_blobs(&self, keys: &[String]) -> Result<(), JobsError> {
+        let mut tx = self.db.begin().await?;
+        for key in keys {
+            sqlx::query("DELETE FROM blobs WHERE storage_key = $1 AND state = 'deleting'")
+                .bind(key)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Marks a blob for deletion when nothing points to it; its key then.
+async fn release(
+    tx: &mut Transaction<'_, Sqlite>,
+    blob: &str,
+) -> Result<Option<String>, JobsError> {
+    Ok(sqlx::query_scalar(
+        "UPDATE blobs SET state = 'deleting' WHERE id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE blob_id = $1) \
+         AND NOT EXISTS (SELECT 1 FROM artifacts WHERE blob_id = $1) RETURNING storage_key",
+    )
+    .bind(blob)
+    .fetch_optional(&mut **tx)
+    .await?)
+}
