@@ -4,8 +4,19 @@
 //! `base`, `observe` → `db` → `media`, `storage` → `auth`, `jobs` → `http` → `config` → `app`, `cli`.
 
 pub mod base;
-pub mod cli;
+pub mod observe;
+
 pub mod db;
-pub mod jobs;
+
 pub mod media;
 pub mod storage;
+
+pub mod auth;
+pub mod jobs;
+
+pub mod http;
+
+pub mod config;
+
+pub mod app;
+pub mod cli;

@@ -11,6 +11,9 @@
 mod convert;
 mod formats;
 mod probe;
+mod serve;
+mod settings;
+mod user;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,7 +43,7 @@ type Outcome = Result<Ended, Refused>;
 /// Runs the command that `arguments` name and returns its exit code: 0 done, 1 failed, 2 wrong
 /// usage or settings, 130 interrupted.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match command().try_get_matches_from(with_default(arguments)) {
         Ok(matches) => matches,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
@@ -63,6 +66,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// `serve` is the command when none is given; a flag of it may come first.
+fn with_default(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_for_serve = arguments.get(1).is_none_or(|first| {
+        let first = first.to_string_lossy();
+        first.starts_with("--") && !matches!(first.as_ref(), "--help" | "--version")
+    });
+    if is_for_serve {
+        arguments.insert(1.min(arguments.len()), OsString::from("serve"));
+    }
+    arguments
+}
+
 fn command() -> Command {
     Command::new("audiomill")
         .about("Self-hosted audio transcoding server")
@@ -74,9 +90,12 @@ fn command() -> Command {
             env!("AUDIOMILL_LIBAV"),
             ")"
         ))
+        .subcommand(serve::command())
         .subcommand(convert::command())
         .subcommand(probe::command())
         .subcommand(formats::command())
+        .subcommand(user::command())
+        .subcommand(settings::command())
 }
 
 fn dispatch(matches: &ArgMatches) -> Outcome {
@@ -84,6 +103,9 @@ fn dispatch(matches: &ArgMatches) -> Outcome {
         Some(("convert", arguments)) => convert::run(arguments),
         Some(("probe", arguments)) => probe::run(arguments),
         Some(("formats", arguments)) => formats::run(arguments),
+        Some(("serve", arguments)) => serve::run(arguments),
+        Some(("user", arguments)) => user::run(arguments),
+        Some(("settings", _)) => settings::run(),
         _ => Err(Refused::Usage(String::from("no such command"))),
     }
 }

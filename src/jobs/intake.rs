@@ -79,6 +79,12 @@ impl Incoming {
         if self.batch.len() >= BATCH_BYTES { self.flush().await } else { Ok(()) }
     }
 
+    /// Whether nothing has come yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Says that the file is whole.
     ///
     /// # Errors

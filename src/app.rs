@@ -1,0 +1,228 @@
+//! The composition root: settings become a running server, and a signal ends it in good order.
+//!
+//! Owns: what is made in which order, and its end in the reverse. Never: how anything works.
+//! Used by: `cli`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use rustix::fs::{FlockOperation, flock};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{self, Auth};
+use crate::base::{Clock, JobId, Secret, clock};
+use crate::config::{Address, Config};
+use crate::db::Database;
+use crate::http::{self, Listener, Server};
+use crate::jobs::{Executor, Jobs, Pool, store::Store};
+use crate::media::Limits;
+use crate::media::crash::CrashRecord;
+use crate::storage::LocalStorage;
+
+/// Requests and conversions that are under way at the end get this long.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why a server did not start, in one sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+fn cannot(what: impl std::fmt::Display, error: impl std::fmt::Display) -> StartError {
+    StartError(format!("{what}: {error}"))
+}
+
+/// A server that listens.
+pub struct App {
+    /// The one-time sign-in link.
+    pub sign_in_link: String,
+    /// Where it listens.
+    pub addresses: Vec<String>,
+    listeners: Vec<Listener>,
+    server: Server,
+    pool: Pool,
+    database: Database,
+    _lock: File,
+}
+
+impl App {
+    /// Opens everything a server needs, puts the last process's work in order, starts the workers
+    /// and listens. Requests are answered from [`Self::run`] on.
+    ///
+    /// # Errors
+    /// [`StartError`]: the first thing that cannot be used.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        fs::create_dir_all(&config.data_dir)
+            .map_err(|error| cannot(format!("DATA_DIR {}", config.data_dir.display()), error))?;
+        let lock = lock(&config.data_dir)?;
+        let record = config.data_dir.join("crash.slots");
+        let (crash_record, traces) =
+            CrashRecord::open(&record).map_err(|error| cannot(record.display(), error))?;
+        let storage = LocalStorage::open(config.storage.clone())
+            .map_err(|error| StartError(error.to_string()))?;
+        let database = Database::open(&config.database).await.map_err(|error| {
+            cannot(format!("the database {}", config.database.display()), error)
+        })?;
+        let auth = open_auth(config, &database).await?;
+        let boot = clock::boot_id().map_err(|error| cannot("the boot id", error))?;
+        let jobs = Jobs::new(
+            Store::new(database.clone()),
+            storage.clone(),
+            config.jobs.clone(),
+            Clock::default(),
+            boot,
+        );
+        let crashed: Vec<JobId> = traces
+            .iter()
+            .filter(|trace| trace.signal.is_some())
+            .map(|trace| JobId::from_bytes(trace.job))
+            .collect();
+        let recovered = jobs
+            .recover(&crashed)
+            .await
+            .map_err(|error| cannot("the last process's jobs", error))?;
+        if recovered.queued_again + recovered.set_aside > 0 {
+            tracing::warn!(
+                queued_again = recovered.queued_again,
+                set_aside = recovered.set_aside,
+                crashed = crashed.len(),
+                "the last process died while it was at work"
+            );
+        }
+        let sign_in_token =
+            auth.issue_link().await.map_err(|error| cannot("the sign-in link", error))?;
+        let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
+            .map_err(|error| StartError(error.to_string()))?;
+        let listeners = listen(&config.listen).await?;
+        let executor = Executor::new(storage, Limits::default(), Some(Arc::new(crash_record)));
+        let pool = Pool::start(&jobs, &executor, config.workers);
+        let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
+        Ok(Self {
+            sign_in_link: link(config, &addresses, &sign_in_token),
+            addresses,
+            listeners,
+            server,
+            pool,
+            database,
+            _lock: lock,
+        })
+    }
+
+    /// Answers requests until `stop`, then ends in order: no new connections, running requests
+    /// and conversions get their grace, the rest of the work is handed back, the database closed.
+    pub async fn run(self, stop: CancellationToken) {
+        let jobs = self.server.jobs().clone();
+        let draining = async {
+            stop.cancelled().await;
+            tracing::info!("stopping");
+            jobs.start_draining();
+            self.pool.drain(Instant::now() + GRACE).await;
+        };
+        tokio::join!(
+            http::serve(self.listeners, self.server.clone(), stop.clone(), GRACE),
+            draining
+        );
+        self.database.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Makes a new one-time sign-in link on the database of a server that may be running.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn issue_link(config: &Config) -> Result<String, StartError> {
+    let database = Database::open(&config.database)
+        .await
+        .map_err(|error| cannot(format!("the database {}", config.database.display()), error))?;
+    let token = open_auth(config, &database)
+        .await?
+        .issue_link()
+        .await
+        .map_err(|error| cannot("the sign-in link", error))?;
+    database.close().await;
+    let addresses: Vec<String> = config
+        .listen
+        .iter()
+        .filter_map(|address| match address {
+            Address::Tcp(address) => Some(format!("http://{address}")),
+            Address::Unix(_) => None,
+        })
+        .collect();
+    Ok(link(config, &addresses, &token))
+}
+
+async fn open_auth(config: &Config, database: &Database) -> Result<Auth, StartError> {
+    let secret = match &config.secret_key {
+        Some(secret) => secret.clone(),
+        None => kept_secret(&config.data_dir.join("secret_key"))
+            .map_err(|error| cannot("the secret key in DATA_DIR", error))?,
+    };
+    let settings = auth::Settings {
+        secret,
+        static_key: config.static_key.clone(),
+        owner_email: config.owner_email.clone(),
+    };
+    Auth::open(database.clone(), settings, Clock::default())
+        .await
+        .map_err(|error| cannot("the accounts", error))
+}
+
+/// One process per data folder: two would take each other's running jobs for dead ones.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let path = data_dir.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| cannot(path.display(), error))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        StartError(format!("another audiomill is running on {}", data_dir.display()))
+    })?;
+    Ok(file)
+}
+
+/// The secret of an earlier start, or a new one, kept with mode 0600.
+fn kept_secret(path: &Path) -> io::Result<Secret> {
+    match fs::read(path) {
+        Ok(bytes) if bytes.len() >= 32 => return Ok(Secret::new(bytes)),
+        Ok(_) => return Err(io::Error::other("is cut off; remove it to have a new one made")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
+    // Written whole under another name first: a crash must not leave half a secret.
+    let temporary = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    Ok(Secret::new(bytes))
+}
+
+async fn listen(addresses: &[Address]) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let opened = match address {
+            Address::Tcp(address) => (Listener::tcp(*address).await, address.to_string()),
+            Address::Unix(path) => (Listener::unix(path), path.display().to_string()),
+        };
+        let (listener, name) = opened;
+        listeners.push(listener.map_err(|error| cannot(format!("LISTEN {name}"), error))?);
+    }
+    Ok(listeners)
+}
+
+fn link(config: &Config, addresses: &[String], token: &str) -> String {
+    let origin = config.http.public_origins.first().map(String::as_str);
+    let local = addresses.iter().map(String::as_str).find(|address| address.starts_with("http"));
+    format!("{}/login?token={token}", origin.or(local).unwrap_or("http://127.0.0.1:8000"))
+}

@@ -1,0 +1,142 @@
+//! The declarations: one line per setting, for flags, environment, files and the reference table.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its one name (`MAX_UPLOAD_MB`); flag and TOML key follow from it.
+    pub name: &'static str,
+    /// What it is when nothing is said; empty for none.
+    pub default: &'static str,
+    /// What it means, for `--help` and the table.
+    pub meaning: &'static str,
+    /// Whether its value may be shown.
+    pub kind: Kind,
+}
+
+/// How a setting may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anywhere.
+    Plain,
+    /// Never as a flag of its own; also as a file, by the name with `_FILE`.
+    Secret,
+    /// Not built yet: a start with it is refused, so that nobody believes it works.
+    Later,
+}
+
+impl Setting {
+    /// Its flag, without the hyphens before it (`max-upload-mb`).
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.to_ascii_lowercase().replace('_', "-")
+    }
+
+    /// Its key in the TOML file (`max_upload_mb`).
+    #[must_use]
+    pub fn toml_key(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+}
+
+const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning, kind: Kind::Plain }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default: "", meaning, kind: Kind::Secret }
+}
+
+const fn later(name: &'static str) -> Setting {
+    Setting { name, default: "", meaning: "not built yet", kind: Kind::Later }
+}
+
+/// Every setting.
+pub const SETTINGS: &[Setting] = &[
+    plain(
+        "LISTEN",
+        "127.0.0.1:8000",
+        "addresses to listen at, comma-separated: `127.0.0.1:8000`, `[::1]:8000`, `unix:/run/audiomill.sock`",
+    ),
+    plain("PORT", "", "alone, means `0.0.0.0:PORT`"),
+    plain("DATA_DIR", "./data", "database, secret, crash record"),
+    plain("UPLOAD_DIR", "", "incoming files; `DATA_DIR/uploads` when not given"),
+    plain(
+        "OUTPUT_DIR",
+        "",
+        "finished files, on the same file system as UPLOAD_DIR; `DATA_DIR/transcoded` when not given",
+    ),
+    plain("DATABASE_URL", "", "`sqlite:PATH`; `sqlite:DATA_DIR/audiomill.db` when not given"),
+    plain("WORKERS", "", "conversions at once; the number of cores when not given"),
+    plain("MAX_UPLOAD_MB", "500", "largest file, in MB of 2^20 bytes"),
+    plain(
+        "ALLOWED_UPLOAD_TYPES",
+        "",
+        "MIME types (`audio/*`) and extensions (`.wav`), comma-separated, compared with the content; audio and the common video containers when not given",
+    ),
+    plain("QUEUE_LIMIT", "1000", "jobs that may wait; more get 503"),
+    plain("JOB_TIMEOUT_SECONDS", "14400", "wall clock of one conversion"),
+    plain("MIN_FREE_MB", "512", "space that stays free; below it uploads get 507"),
+    secret(
+        "SECRET_KEY",
+        "keys sessions and sign-in links, at least 32 bytes; made on the first start and kept in DATA_DIR when not given. Another one ends every session",
+    ),
+    plain("OWNER_EMAIL", "owner", "the account behind the first-start link and PORTAL_AUTH_KEY"),
+    secret("PORTAL_AUTH_KEY", "one static API key with all rights, at least 32 characters"),
+    plain(
+        "PUBLIC_URL",
+        "",
+        "origins by which browsers reach the server, comma-separated: `https://mill.example.org`",
+    ),
+    plain(
+        "LOG_LEVEL",
+        "info",
+        "`error`, `warn`, `info`, `debug`, `trace`, or a filter like `audiomill::jobs=debug,warn`",
+    ),
+    plain("LOG_FORMAT", "", "`text` or `json`; `text` on a terminal, else `json`"),
+    later("STATIC_DIR"),
+    later("SITE_PUBLIC"),
+    later("STORAGE_URL"),
+    later("RETENTION_HOURS"),
+    later("DISK_QUOTA_MB"),
+    later("SECRET_KEY_PREVIOUS"),
+    later("JWT_SECRET_KEY"),
+    later("ADMIN_EMAILS"),
+    later("ALLOWED_EMAILS"),
+    later("DEV_PASSWORD"),
+    later("REGISTRATION"),
+    later("CF_TEAM_DOMAIN"),
+    later("CF_AUDIENCE"),
+    later("ACCESS_SERVICE_TOKENS"),
+    later("AUTH0_DOMAIN"),
+    later("AUTH0_AUDIENCE"),
+    later("OIDC_ISSUER"),
+    later("OIDC_TIMEOUT_SECONDS"),
+    later("SIGNED_URL_TTL_SECONDS"),
+    later("ACCESS_TOKEN_TTL_SECONDS"),
+    later("REFRESH_TOKEN_TTL_SECONDS"),
+    later("RATE_LIMIT_PER_MINUTE"),
+    later("LOGIN_ATTEMPTS_PER_MINUTE"),
+    later("CORS_ORIGINS"),
+    later("TRUSTED_PROXIES"),
+];
+
+/// Names of the services audiomill replaces, and what they are called here.
+pub const OLD_NAMES: [(&str, &str); 3] = [
+    ("API_KEY", "PORTAL_AUTH_KEY"),
+    ("MAX_UPLOAD_SIZE_MB", "MAX_UPLOAD_MB"),
+    ("ALLOWED_ORIGINS", "CORS_ORIGINS"),
+];
+
+/// The reference table of README.md.
+#[must_use]
+pub fn markdown() -> String {
+    let mut table = String::from("| setting | meaning | default |\n|---|---|---|\n");
+    for setting in SETTINGS.iter().filter(|setting| setting.kind != Kind::Later) {
+        let default = match setting.default {
+            "" => String::from("–"),
+            value => format!("`{value}`"),
+        };
+        table.push_str(&format!("| `{}` | {} | {default} |\n", setting.name, setting.meaning));
+    }
+    table
+}

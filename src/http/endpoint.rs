@@ -1,0 +1,237 @@
+//! Method and path become an endpoint; everything that depends on "which one" is a total function of it.
+
+use http::Method;
+
+/// Something the server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `/`: the page.
+    Home,
+    /// The upload page.
+    UploadPage,
+    /// Views inside the upload page.
+    UploadView,
+    /// Multipart upload of a phone or a shell script.
+    Upload,
+    /// Progress for a shell script.
+    Status,
+    /// The result.
+    Download,
+    /// The sign-in page.
+    LoginPage,
+    /// Spends a sign-in link.
+    Login,
+    /// Ends the session.
+    Logout,
+    /// Is the process alive.
+    Health,
+    /// Would work be accepted.
+    Ready,
+    /// The page's own files.
+    Asset,
+    /// Name, version, links.
+    ApiRoot,
+    /// A list of own jobs.
+    ListJobs,
+    /// One job.
+    GetJob,
+    /// Removes a job and its files.
+    DeleteJob,
+    /// Stops a job.
+    CancelJob,
+    /// Puts a job back into the line.
+    RetryJob,
+    /// What can be made.
+    Formats,
+}
+
+/// Who may call an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Open,
+    /// Anyone who is signed in or shows a key.
+    SignedIn,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Which.
+    pub endpoint: Endpoint,
+    /// Its method; a GET answers HEAD too.
+    pub method: Method,
+    /// Its path, in the router's syntax.
+    pub path: &'static str,
+}
+
+const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
+    Row { endpoint, method, path }
+}
+
+/// Every endpoint there is; what is not listed is refused.
+pub const TABLE: [Row; 20] = [
+    row(Endpoint::Home, Method::GET, "/"),
+    row(Endpoint::UploadPage, Method::GET, "/upload"),
+    row(Endpoint::Upload, Method::POST, "/upload"),
+    row(Endpoint::UploadView, Method::GET, "/upload/{*view}"),
+    row(Endpoint::Status, Method::GET, "/status/{id}"),
+    row(Endpoint::Download, Method::GET, "/download/{id}"),
+    row(Endpoint::LoginPage, Method::GET, "/login"),
+    row(Endpoint::Login, Method::POST, "/login"),
+    row(Endpoint::Logout, Method::POST, "/logout"),
+    row(Endpoint::Health, Method::GET, "/healthz"),
+    row(Endpoint::Health, Method::GET, "/health"),
+    row(Endpoint::Ready, Method::GET, "/readyz"),
+    row(Endpoint::Asset, Method::GET, "/_app/{build}/{*file}"),
+    row(Endpoint::ApiRoot, Method::GET, "/api/v1"),
+    row(Endpoint::ListJobs, Method::GET, "/api/v1/jobs"),
+    row(Endpoint::GetJob, Method::GET, "/api/v1/jobs/{id}"),
+    row(Endpoint::DeleteJob, Method::DELETE, "/api/v1/jobs/{id}"),
+    row(Endpoint::CancelJob, Method::POST, "/api/v1/jobs/{id}/cancel"),
+    row(Endpoint::RetryJob, Method::POST, "/api/v1/jobs/{id}/retry"),
+    row(Endpoint::Formats, Method::GET, "/api/v1/formats"),
+];
+
+impl Endpoint {
+    /// Who may call it.
+    #[must_use]
+    pub const fn access(self) -> Access {
+        match self {
+            Self::LoginPage | Self::Login | Self::Health | Self::Ready | Self::Asset => {
+                Access::Open
+            }
+            Self::Home
+            | Self::UploadPage
+            | Self::UploadView
+            | Self::Upload
+            | Self::Status
+            | Self::Download
+            | Self::Logout
+            | Self::ApiRoot
+            | Self::ListJobs
+            | Self::GetJob
+            | Self::DeleteJob
+            | Self::CancelJob
+            | Self::RetryJob
+            | Self::Formats => Access::SignedIn,
+        }
+    }
+
+    /// The most bytes its body may have; `None` where the handler limits the body itself.
+    #[must_use]
+    pub const fn body_limit(self) -> Option<u64> {
+        match self {
+            Self::Upload => None,
+            Self::Login | Self::Logout => Some(16 * 1024),
+            Self::Home
+            | Self::UploadPage
+            | Self::UploadView
+            | Self::Status
+            | Self::Download
+            | Self::LoginPage
+            | Self::Health
+            | Self::Ready
+            | Self::Asset
+            | Self::ApiRoot
+            | Self::ListJobs
+            | Self::GetJob
+            | Self::DeleteJob
+            | Self::CancelJob
+            | Self::RetryJob
+            | Self::Formats => Some(64 * 1024),
+        }
+    }
+}
+
+/// What a method and path lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// An endpoint, with the values of its path.
+    Found(Endpoint, Vec<(String, String)>),
+    /// The path is known, the method is not; these are.
+    MethodNotAllowed(Vec<Method>),
+    /// No such path.
+    NotFound,
+}
+
+/// Paths to the rows that share them.
+#[derive(Debug)]
+pub struct Router(matchit::Router<Vec<Row>>);
+
+impl Router {
+    /// The router of [`TABLE`].
+    ///
+    /// # Errors
+    /// Two paths of the table that cannot be told apart.
+    pub fn new() -> Result<Self, matchit::InsertError> {
+        let mut router = matchit::Router::new();
+        let mut paths: Vec<&str> = TABLE.iter().map(|row| row.path).collect();
+        paths.dedup();
+        for path in paths {
+            let rows: Vec<Row> = TABLE.iter().filter(|row| row.path == path).cloned().collect();
+            router.insert(path, rows)?;
+        }
+        Ok(Self(router))
+    }
+
+    /// Where a request goes. Paths are matched as they came, not decoded: `%2F` is no separator.
+    #[must_use]
+    pub fn route(&self, method: &Method, path: &str) -> Route {
+        let Ok(matched) = self.0.at(path) else { return Route::NotFound };
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        match matched.value.iter().find(|row| row.method == wanted) {
+            Some(row) => {
+                let values =
+                    matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+                Route::Found(row.endpoint, values.collect())
+            }
+            None => Route::MethodNotAllowed(allowed(matched.value)),
+        }
+    }
+}
+
+fn allowed(rows: &[Row]) -> Vec<Method> {
+    let mut methods: Vec<Method> = rows.iter().map(|row| row.method.clone()).collect();
+    if methods.contains(&Method::GET) {
+        methods.push(Method::HEAD);
+    }
+    methods
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_to_its_endpoint_or_names_its_methods() {
+        let router = Router::new().expect("a table without clashes");
+        let at = |method: &Method, path: &str| router.route(method, path);
+        assert_eq!(at(&Method::HEAD, "/healthz"), Route::Found(Endpoint::Health, Vec::new()));
+        assert_eq!(
+            at(&Method::GET, "/upload/jobs/1"),
+            Route::Found(
+                Endpoint::UploadView,
+                vec![(String::from("view"), String::from("jobs/1"))],
+            )
+        );
+        assert_eq!(
+            at(&Method::PUT, "/upload"),
+            Route::MethodNotAllowed(vec![Method::GET, Method::POST, Method::HEAD])
+        );
+        assert_eq!(at(&Method::GET, "/etc/passwd"), Route::NotFound);
+    }
+
+    #[test]
+    fn nothing_but_signing_in_health_and_the_pages_files_is_open() {
+        let open: Vec<_> = TABLE
+            .iter()
+            .filter(|row| row.endpoint.access() == Access::Open)
+            .map(|row| row.path)
+            .collect();
+        assert_eq!(
+            open,
+            ["/login", "/login", "/healthz", "/health", "/readyz", "/_app/{build}/{*file}"]
+        );
+    }
+}

@@ -1,0 +1,223 @@
+//! The one place where errors get a status: domain errors in, problem documents out (RFC 9457).
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use serde_json::json;
+
+use super::response::body::{Body, full};
+use crate::auth::AuthError;
+use crate::jobs::JobsError;
+use crate::observe::RequestId;
+
+/// Everything a request can be refused for: stable code, status, title.
+pub const CODES: [(&str, StatusCode, &str); 35] = [
+    ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
+    ("no_file", StatusCode::BAD_REQUEST, "No file"),
+    ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
+    ("empty_file", StatusCode::BAD_REQUEST, "Empty file"),
+    ("malformed_form", StatusCode::BAD_REQUEST, "Malformed form"),
+    ("body_cut_off", StatusCode::BAD_REQUEST, "Body cut off"),
+    ("unauthenticated", StatusCode::UNAUTHORIZED, "Not signed in"),
+    ("forbidden", StatusCode::FORBIDDEN, "Not allowed"),
+    ("csrf_failed", StatusCode::FORBIDDEN, "From another site"),
+    ("not_found", StatusCode::NOT_FOUND, "Not found"),
+    ("not_ready", StatusCode::NOT_FOUND, "No result"),
+    ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+    ("client_too_slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
+    ("conflict", StatusCode::CONFLICT, "Not in this state"),
+    ("input_gone", StatusCode::CONFLICT, "Source deleted"),
+    ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
+    ("uri_too_long", StatusCode::URI_TOO_LONG, "Address too long"),
+    ("not_audio", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not audio"),
+    ("type_not_accepted", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Type not accepted"),
+    ("not_a_form", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form"),
+    ("range_not_satisfiable", StatusCode::RANGE_NOT_SATISFIABLE, "Range not satisfiable"),
+    ("format_unknown", StatusCode::UNPROCESSABLE_ENTITY, "Unknown format"),
+    ("option_unknown", StatusCode::UNPROCESSABLE_ENTITY, "Unknown option"),
+    ("option_invalid", StatusCode::UNPROCESSABLE_ENTITY, "Invalid option"),
+    ("option_unsupported", StatusCode::UNPROCESSABLE_ENTITY, "Option not supported"),
+    ("query_invalid", StatusCode::BAD_REQUEST, "Invalid query"),
+    ("headers_too_large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
+    ("storage_failed", StatusCode::INTERNAL_SERVER_ERROR, "Storage failed"),
+    ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+    ("queue_full", StatusCode::SERVICE_UNAVAILABLE, "Full of work"),
+    ("draining", StatusCode::SERVICE_UNAVAILABLE, "Restarting"),
+    ("database_busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
+    ("not_usable", StatusCode::SERVICE_UNAVAILABLE, "Not usable"),
+    ("too_many_connections", StatusCode::SERVICE_UNAVAILABLE, "Too many connections"),
+    ("disk_full", StatusCode::INSUFFICIENT_STORAGE, "Disk full"),
+];
+
+/// A refusal on its way to becoming an answer.
+#[derive(Debug)]
+pub struct Problem {
+    code: &'static str,
+    detail: String,
+    headers: HeaderMap,
+    shape: Shape,
+}
+
+/// Which document the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Problem,
+    /// The plain status route's own 404.
+    UnknownJob,
+}
+
+/// Seconds after which a full server is worth asking again.
+const RETRY_SOON: HeaderValue = HeaderValue::from_static("5");
+
+/// Seconds after which a full disk is worth asking again.
+const RETRY_LATER: HeaderValue = HeaderValue::from_static("30");
+
+impl Problem {
+    /// A refusal with a code of [`CODES`] and one sentence.
+    #[must_use]
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        debug_assert!(CODES.iter().any(|row| row.0 == code), "{code} is not in the table");
+        Self { code, detail: detail.into(), headers: HeaderMap::new(), shape: Shape::Problem }
+    }
+
+    /// The path is known, the method is not.
+    #[must_use]
+    pub fn method_not_allowed(allowed: &[Method]) -> Self {
+        let methods: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let methods = methods.join(", ");
+        let mut problem = Self::new("method_not_allowed", format!("This address takes {methods}."));
+        if let Ok(value) = HeaderValue::from_str(&methods) {
+            problem.headers.insert(ALLOW, value);
+        }
+        problem
+    }
+
+    /// Makes the connection end with this answer: the rest of the request's body is not read.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+
+    /// A header of the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// An unknown job in the words of the plain status route.
+    #[must_use]
+    pub fn as_unknown_job(mut self) -> Self {
+        if self.code == "not_found" {
+            self.shape = Shape::UnknownJob;
+        }
+        self
+    }
+
+    /// Its stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn into_response(self, request_id: &RequestId) -> Response<Body> {
+        let row = CODES.iter().find(|row| row.0 == self.code);
+        let (_, status, title) = row.copied().unwrap_or(CODES[28]);
+        let document = match self.shape {
+            Shape::Problem => json!({
+                "type": format!("urn:audiomill:problem:{}", self.code),
+                "title": title,
+                "status": status.as_u16(),
+                "detail": self.detail,
+                "code": self.code,
+                "request_id": request_id.as_str(),
+                "error": self.detail,
+            }),
+            Shape::UnknownJob => json!({
+                "status": "not_found",
+                "error": self.detail,
+                "code": self.code,
+                "request_id": request_id.as_str(),
+            }),
+        };
+        let mut response = Response::new(full(document.to_string()));
+        *response.status_mut() = status;
+        *response.headers_mut() = self.headers;
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(match self.shape {
+                Shape::Problem => "application/problem+json",
+                Shape::UnknownJob => "application/json",
+            }),
+        );
+        response
+    }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        let text = error.to_string();
+        match &error {
+            JobsError::NotFound => Self::new("not_found", text),
+            JobsError::Foreign => Self::new("forbidden", text),
+            JobsError::Conflict(_) => Self::new("conflict", text),
+            JobsError::NotReady(_) => Self::new("not_ready", text),
+            JobsError::SourceGone => Self::new("input_gone", text),
+            JobsError::QueueFull(_) => {
+                Self::new("queue_full", text).with_header(RETRY_AFTER, RETRY_SOON)
+            }
+            JobsError::Draining => Self::new("draining", text).with_header(RETRY_AFTER, RETRY_SOON),
+            JobsError::TooLarge(_) => Self::new("too_large", text),
+            JobsError::EmptyFile => Self::new("empty_file", text),
+            JobsError::NotAccepted(_) => Self::new("type_not_accepted", text),
+            JobsError::NotAudio(_) => Self::new("not_audio", text),
+            JobsError::Option(option) => Self::new(option.code(), text),
+            JobsError::Unsupported(_) => Self::new("option_unsupported", text),
+            JobsError::DiskFull => {
+                Self::new("disk_full", text).with_header(RETRY_AFTER, RETRY_LATER)
+            }
+            JobsError::DatabaseBusy => {
+                Self::new("database_busy", text).with_header(RETRY_AFTER, RETRY_SOON)
+            }
+            JobsError::Storage(inner) => {
+                tracing::error!(error = %inner, "storage failed");
+                Self::new("storage_failed", text)
+            }
+            JobsError::Database(inner) => {
+                tracing::error!(error = %inner, "the database failed");
+                Self::new("internal", text)
+            }
+            JobsError::Internal(inner) => {
+                tracing::error!(error = inner, "a mistake of ours");
+                Self::new("internal", text)
+            }
+        }
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Unknown => Self::new("unauthenticated", "Not signed in."),
+            AuthError::Database(_) | AuthError::NoRandomness => {
+                tracing::error!(%error, "signing in failed");
+                Self::new("internal", error.to_string())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once() {
+        for (place, row) in CODES.iter().enumerate() {
+            assert!(CODES[..place].iter().all(|other| other.0 != row.0), "{}", row.0);
+        }
+        assert_eq!(CODES[28].0, "internal", "the row for a code that is missing");
+    }
+}

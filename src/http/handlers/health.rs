@@ -1,0 +1,50 @@
+//! Is it alive, would it work, what is it.
+
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use crate::http::error::Problem;
+use crate::http::response::body::{Body, json};
+use crate::http::service::Server;
+
+/// `GET /healthz`: the process answers.
+pub(super) fn alive() -> Response<Body> {
+    json(
+        StatusCode::OK,
+        &json!({
+            "status": "healthy",
+            "service": "audiomill",
+            "version": env!("CARGO_PKG_VERSION"),
+        }),
+    )
+}
+
+/// `GET /readyz`: work would be accepted and kept.
+pub(super) async fn ready(server: &Server) -> Result<Response<Body>, Problem> {
+    server.jobs().admit(None).await?;
+    server.database().check().await.map_err(|error| {
+        tracing::error!(%error, "the database is not usable");
+        Problem::new("not_usable", "The database is not usable.")
+    })?;
+    server.jobs().check_storage().await?;
+    Ok(json(
+        StatusCode::OK,
+        &json!({
+            "status": "ready",
+            "service": "audiomill",
+            "version": env!("CARGO_PKG_VERSION"),
+        }),
+    ))
+}
+
+/// `GET /api/v1`: name, version, links.
+pub(super) fn root() -> Response<Body> {
+    json(
+        StatusCode::OK,
+        &json!({
+            "service": "audiomill",
+            "version": env!("CARGO_PKG_VERSION"),
+            "links": { "jobs": "/api/v1/jobs", "formats": "/api/v1/formats", "upload": "/upload" },
+        }),
+    )
+}

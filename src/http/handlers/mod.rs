@@ -1,0 +1,54 @@
+//! One function per endpoint: a parsed, allowed call in, an answer out.
+//!
+//! Owns: which part of the domain an endpoint asks. Never: policy, SQL, another handler.
+//! Used by: `http::service`.
+
+mod formats;
+mod health;
+mod jobs;
+mod page;
+mod plain;
+mod sign_in;
+
+use http::Response;
+use hyper::body::Incoming as RequestBody;
+
+use super::endpoint::Endpoint;
+use super::error::Problem;
+use super::response::body::Body;
+use super::service::{Call, Server};
+
+/// Hands a call to its endpoint's function.
+///
+/// # Errors
+/// The function's own refusal.
+pub async fn dispatch(
+    server: &Server,
+    call: Call,
+    body: RequestBody,
+) -> Result<Response<Body>, Problem> {
+    match call.endpoint {
+        Endpoint::Home | Endpoint::UploadPage | Endpoint::UploadView => page::shell(),
+        Endpoint::Asset => page::asset(&call),
+        Endpoint::Upload => plain::upload(server, call, body).await,
+        Endpoint::Status => plain::status(server, &call).await,
+        Endpoint::Download => plain::download(server, &call).await,
+        Endpoint::LoginPage => sign_in::page(&call),
+        Endpoint::Login => sign_in::spend(server, &call, body).await,
+        Endpoint::Logout => sign_in::out(server, &call).await,
+        Endpoint::Health => Ok(health::alive()),
+        Endpoint::Ready => health::ready(server).await,
+        Endpoint::ApiRoot => Ok(health::root()),
+        Endpoint::ListJobs => jobs::list(server, &call).await,
+        Endpoint::GetJob => jobs::get(server, &call).await,
+        Endpoint::DeleteJob => jobs::delete(server, &call).await,
+        Endpoint::CancelJob => jobs::cancel(server, &call).await,
+        Endpoint::RetryJob => jobs::retry(server, &call).await,
+        Endpoint::Formats => formats::catalogue(server, &call),
+    }
+}
+
+/// The job that a path names; a text that is no id names none.
+fn job_id(call: &Call) -> Result<crate::base::JobId, Problem> {
+    call.value("id").parse().map_err(|_| crate::jobs::JobsError::NotFound.into())
+}

@@ -1,0 +1,85 @@
+//! The plain routes: a phone's page, a shell script.
+
+use http::header::CONTENT_LENGTH;
+use http::{Response, StatusCode};
+use hyper::body::Incoming as RequestBody;
+use serde_json::json;
+
+use super::job_id;
+use crate::http::error::Problem;
+use crate::http::request::form;
+use crate::http::request::multipart::{FileField, Form, Part};
+use crate::http::response::body::{Body, json};
+use crate::http::response::download::{self, Download};
+use crate::http::response::job::plain_status;
+use crate::http::service::{Call, Server};
+use crate::jobs::Received;
+use crate::jobs::admission::check_options;
+
+/// `POST /upload`: options and one file; the answer comes when both are safely stored.
+pub(super) async fn upload(
+    server: &Server,
+    call: Call,
+    body: RequestBody,
+) -> Result<Response<Body>, Problem> {
+    let owner = call.caller()?.user;
+    let length = call.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|value| value.parse().ok());
+    server.jobs().admit(length).await.map_err(|error| Problem::from(error).closing())?;
+    let mut options = form::parse(call.head.uri.query().unwrap_or_default());
+    let mut form = Form::open(&call.head.headers, body)?;
+    let mut file: Option<(String, Received)> = None;
+    loop {
+        match form.next().await? {
+            Part::Value(name, value) => options.push((name, value)),
+            Part::File(..) if file.is_some() => {
+                let detail = "The form has two files; send one request for each.";
+                return Err(Problem::new("two_files", detail).closing());
+            }
+            Part::File(name, field) => {
+                // What is wrong already is said before the file has travelled.
+                check_options(&options).map_err(|error| Problem::from(error).closing())?;
+                file = Some((name, receive(server, field).await?));
+            }
+            Part::End => break,
+        }
+    }
+    let (name, received) = file.ok_or_else(|| Problem::new("no_file", "No file"))?;
+    let id = server.jobs().submit(owner, received, &name, &options).await?;
+    Ok(json(StatusCode::OK, &json!({ "job_id": id.to_string() })))
+}
+
+async fn receive(server: &Server, mut field: FileField) -> Result<Received, Problem> {
+    let closing = |error| Problem::from(error).closing();
+    let mut incoming = server.jobs().receive().await.map_err(closing)?;
+    while let Some(chunk) = field.chunk().await? {
+        incoming.write(&chunk).await.map_err(closing)?;
+    }
+    if incoming.is_empty() && !field.is_named() {
+        return Err(Problem::new("no_file", "No file"));
+    }
+    incoming.finish().await.map_err(closing)
+}
+
+/// `GET /status/{id}`.
+pub(super) async fn status(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
+    let found = match job_id(call) {
+        Ok(id) => server.jobs().get(call.caller()?.user, id).await.map_err(Problem::from),
+        Err(problem) => Err(problem),
+    };
+    let job = found.map_err(Problem::as_unknown_job)?;
+    let running = server.jobs().live().get(job.id);
+    Ok(json(StatusCode::OK, &plain_status(&job, running.as_ref(), server.public_origin())))
+}
+
+/// `GET /download/{id}`: the first result.
+pub(super) async fn download(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
+    let (artifact, file) = server.jobs().open_result(call.caller()?.user, job_id(call)?).await?;
+    let download = Download {
+        name: &artifact.name,
+        mime_type: &artifact.mime_type,
+        bytes: artifact.bytes,
+        sha256: &artifact.sha256,
+    };
+    download::send(&download, file, &call.head.headers).await
+}

@@ -1,0 +1,234 @@
+//! Connections: accepted, limited, timed, and ended in good order.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming as RequestBody;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::request::origin::Peer;
+use super::service::Server;
+
+/// Connections at once; the next ones wait to be accepted.
+const CONNECTIONS: usize = 1024;
+
+/// A request's head arrives within this time.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+
+/// A new connection says something within this time. hyper's own timer starts only once the
+/// protocol is known, so a connection that sends nothing would stay for ever.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(15);
+
+/// An accept error (out of file descriptors) is not answered by spinning.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Headers of a request: number and, with its target, bytes.
+const HEADERS: usize = 100;
+const HEAD_BYTES: usize = 48 * 1024;
+
+/// Something connections come in by.
+#[derive(Debug)]
+pub enum Listener {
+    /// A TCP port.
+    Tcp(TcpListener),
+    /// A socket file; removed when the listener is dropped.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// Listens on a TCP address.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn tcp(address: SocketAddr) -> io::Result<Self> {
+        TcpListener::bind(address).await.map(Self::Tcp)
+    }
+
+    /// Listens on a socket file. One that a dead process left is replaced.
+    ///
+    /// # Errors
+    /// `AddrInUse` when somebody answers on it, else what the system says.
+    pub fn unix(path: &Path) -> io::Result<Self> {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        match std::fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        UnixListener::bind(path).map(|listener| Self::Unix(listener, path.to_owned()))
+    }
+
+    /// Where it listens, as a browser (or `curl --unix-socket`) would say it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| String::from("?"), |address| format!("http://{address}")),
+            Self::Unix(_, path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            // Somebody may have removed it already.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Serves until `stop`, then lets running requests end until `deadline` after it.
+pub async fn serve(
+    listeners: Vec<Listener>,
+    server: Server,
+    stop: CancellationToken,
+    grace: Duration,
+) {
+    let open = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, server.clone(), stop.clone(), Arc::clone(&open), grace));
+    }
+    while accepting.join_next().await.is_some() {}
+}
+
+async fn accept(
+    listener: Listener,
+    server: Server,
+    stop: CancellationToken,
+    open: Arc<Semaphore>,
+    grace: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&open).acquire_owned() => permit,
+            () = stop.cancelled() => break,
+        };
+        // The semaphore is never closed.
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            accepted = accept_one(&listener) => accepted,
+            () = stop.cancelled() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok(Accepted::Tcp(stream, peer)) => {
+                // Small answers should not wait for more; failing to say so costs only time.
+                let _ = stream.set_nodelay(true);
+                let connection = connection(stream, Peer::Address(peer.ip()), &server, &graceful);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit)
+                });
+            }
+            Ok(Accepted::Unix(stream)) => {
+                let connection = connection(stream, Peer::UnixSocket, &server, &graceful);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit)
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let deadline = Instant::now() + grace;
+    if timeout_at(deadline, graceful.shutdown()).await.is_err() {
+        tracing::info!("ending connections that did not end by themselves");
+    }
+    connections.shutdown().await;
+}
+
+enum Accepted {
+    Tcp(tokio::net::TcpStream, SocketAddr),
+    Unix(tokio::net::UnixStream),
+}
+
+async fn accept_one(listener: &Listener) -> io::Result<Accepted> {
+    match listener {
+        Listener::Tcp(listener) => {
+            listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer))
+        }
+        Listener::Unix(listener, _) => {
+            listener.accept().await.map(|(stream, _)| Accepted::Unix(stream))
+        }
+    }
+}
+
+fn connection<S>(
+    stream: S,
+    peer: Peer,
+    server: &Server,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (server, spoke) = (server.clone(), Arc::new(Notify::new()));
+    let has_spoken = Arc::clone(&spoke);
+    let service = service_fn(move |request: Request<RequestBody>| {
+        has_spoken.notify_one();
+        let server = server.clone();
+        async move { Ok::<_, std::convert::Infallible>(server.answer(request, peer).await) }
+    });
+    let watched = graceful.watcher();
+    async move {
+        let builder = builder();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = watched.watch(connection.into_owned());
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => Some(ended),
+            () = spoke.notified() => None,
+            () = sleep(FIRST_REQUEST_TIME) => return,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => connection.await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .max_header_list_size(HEAD_BYTES as u32)
+        .max_concurrent_streams(100);
+    builder
+}
