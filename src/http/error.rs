@@ -1,7 +1,7 @@
 //! The one place where errors get a status: domain errors in, problem documents out (RFC 9457).
 
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
 use super::response::body::{Body, full};
@@ -53,7 +53,7 @@ pub const CODES: [(&str, StatusCode, &str); 35] = [
 pub struct Problem {
     code: &'static str,
     detail: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     shape: Shape,
 }
 
@@ -76,7 +76,7 @@ impl Problem {
     #[must_use]
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         debug_assert!(CODES.iter().any(|row| row.0 == code), "{code} is not in the table");
-        Self { code, detail: detail.into(), headers: HeaderMap::new(), shape: Shape::Problem }
+        Self { code, detail: detail.into(), headers: Vec::new(), shape: Shape::Problem }
     }
 
     /// The path is known, the method is not.
@@ -86,7 +86,7 @@ impl Problem {
         let methods = methods.join(", ");
         let mut problem = Self::new("method_not_allowed", format!("This address takes {methods}."));
         if let Ok(value) = HeaderValue::from_str(&methods) {
-            problem.headers.insert(ALLOW, value);
+            problem.headers.push((ALLOW, value));
         }
         problem
     }
@@ -94,14 +94,14 @@ impl Problem {
     /// Makes the connection end with this answer: the rest of the request's body is not read.
     #[must_use]
     pub fn closing(mut self) -> Self {
-        self.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        self.headers.push((CONNECTION, HeaderValue::from_static("close")));
         self
     }
 
     /// A header of the answer.
     #[must_use]
-    pub fn with_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
@@ -144,7 +144,7 @@ impl Problem {
         };
         let mut response = Response::new(full(document.to_string()));
         *response.status_mut() = status;
-        *response.headers_mut() = self.headers;
+        response.headers_mut().extend(self.headers);
         response.headers_mut().insert(
             CONTENT_TYPE,
             HeaderValue::from_static(match self.shape {

@@ -73,6 +73,9 @@ pub struct Call {
 /// Longest target of a request, in bytes.
 const TARGET_BYTES: usize = 8 * 1024;
 
+/// All headers of a request together; hyper's own limit on its buffer is a rough one.
+const HEADER_BYTES: usize = 32 * 1024;
+
 /// An answer to anything but an upload is ready within this time.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
@@ -237,6 +240,12 @@ fn check_head(head: &Parts) -> Result<(), Problem> {
     if target > TARGET_BYTES {
         let detail = format!("An address has at most {TARGET_BYTES} bytes.");
         return Err(Problem::new("uri_too_long", detail).closing());
+    }
+    let headers: usize =
+        head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers > HEADER_BYTES {
+        let detail = format!("The headers of a request have at most {HEADER_BYTES} bytes.");
+        return Err(Problem::new("headers_too_large", detail).closing());
     }
     Ok(())
 }

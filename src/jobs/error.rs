@@ -29,7 +29,7 @@ pub enum JobsError {
     #[error("The server is restarting; try again in a moment.")]
     Draining,
     /// The file is larger than is taken.
-    #[error("The file is larger than this server takes ({0}).")]
+    #[error("The file is larger than this server takes ({} MB).", .0.0 >> 20)]
     TooLarge(ByteSize),
     /// The file has no byte.
     #[error("The file is empty.")]

@@ -15,6 +15,7 @@ use crate::base::{ArtifactId, ByteSize};
 use crate::media::catalog::Catalog;
 use crate::media::crash::CrashRecord;
 use crate::media::failure::{Failure, FailureCode, Stage};
+use crate::media::progress::Snapshot;
 use crate::media::{Conversion, Limits, Output, Plan, Probe, Sink, Source, convert};
 use crate::storage::{Key, LocalStorage};
 
@@ -99,7 +100,8 @@ impl Executor {
         self.storage.publish(staged, &key).map_err(|error| cannot_store(&error))?;
         let name = output_name(&claimed.filename, extension);
         Ok(Published {
-            output: output_json(&done, artifact, &name, bytes).to_string(),
+            output: output_json(&done, artifact, &name, bytes, &running.progress.snapshot())
+                .to_string(),
             warnings: json!(done.warnings).to_string(),
             artifact,
             storage_key: key.to_string(),
@@ -198,7 +200,13 @@ fn plan_json(plan: &Plan) -> Value {
     })
 }
 
-fn output_json(done: &Output, artifact: ArtifactId, name: &str, bytes: u64) -> Value {
+fn output_json(
+    done: &Output,
+    artifact: ArtifactId,
+    name: &str,
+    bytes: u64,
+    counted: &Snapshot,
+) -> Value {
     let spec = Catalog::of_this_build().entry(done.plan.format).spec;
     #[expect(
         clippy::cast_precision_loss,
@@ -219,6 +227,9 @@ fn output_json(done: &Output, artifact: ArtifactId, name: &str, bytes: u64) -> V
         "channels": done.channels,
         "duration_seconds": done.duration_seconds,
         "copied": false,
+        "frames_decoded": counted.frames_decoded,
+        "frames_encoded": counted.frames_encoded,
+        "speed": counted.speed,
     })
 }
 

@@ -103,8 +103,8 @@ impl LocalStorage {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        // input|output, the job, `jobs`, the user: each goes when nothing else is in it.
-        for folder in path.ancestors().skip(1).take(4) {
+        // From `input` or `output` up to `users`: each goes when nothing else is in it.
+        for folder in path.ancestors().skip(1).take(5) {
             if fs::remove_dir(folder).is_err() {
                 break;
             }

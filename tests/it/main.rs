@@ -1,1 +1,19 @@
+//! Integration tests: the real binary, over its command line and over HTTP.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it sees and fails loudly"
+)]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod architecture;
+mod bad_input;
+mod command_line;
+mod identity;
+mod jobs;
+mod lock_down;
+mod protocol;
+mod sign_in;

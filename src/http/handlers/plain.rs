@@ -39,7 +39,7 @@ pub(super) async fn upload(
             Part::File(name, field) => {
                 // What is wrong already is said before the file has travelled.
                 check_options(&options).map_err(|error| Problem::from(error).closing())?;
-                file = Some((name, receive(server, field).await?));
+                file = Some((name, receive(server, *field).await?));
             }
             Part::End => break,
         }

@@ -33,7 +33,7 @@ pub enum Part {
     /// An option.
     Value(String, String),
     /// The file: its name as the client says it, and its content.
-    File(String, FileField),
+    File(String, Box<FileField>),
     /// Nothing more.
     End,
 }
@@ -76,7 +76,7 @@ impl Form {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" || field.file_name().is_some() {
             let filename = field.file_name().unwrap_or_default().to_owned();
-            return Ok(Part::File(display_name(&filename), FileField(field)));
+            return Ok(Part::File(display_name(&filename), Box::new(FileField(field))));
         }
         Ok(Part::Value(name, short_value(field).await?))
     }

@@ -90,16 +90,18 @@ fn percent(job: &Job, running: Option<&Running>) -> Option<f64> {
 
 fn progress(job: &Job, running: Option<&Running>) -> Value {
     let snapshot = running.map(|running| running.progress.snapshot());
+    // A finished job keeps its last counts with its output.
+    let done = |name: &str| job.output.as_ref().map_or(Value::Null, |output| output[name].clone());
     json!({
         "percent": percent(job, running),
         "stage": snapshot.map(|snapshot| snapshot.stage.as_str()),
         "attempt": job.attempt,
         "bytes_received": job.bytes,
         "bytes_expected": job.bytes,
-        "frames_decoded": snapshot.map_or(0, |snapshot| snapshot.frames_decoded),
-        "frames_encoded": snapshot.map_or(0, |snapshot| snapshot.frames_encoded),
-        "position_seconds": snapshot.map(|snapshot| snapshot.position_seconds),
-        "speed": snapshot.and_then(|snapshot| snapshot.speed),
+        "frames_decoded": snapshot.map_or(done("frames_decoded"), |s| s.frames_decoded.into()),
+        "frames_encoded": snapshot.map_or(done("frames_encoded"), |s| s.frames_encoded.into()),
+        "position_seconds": snapshot.map_or(done("duration_seconds"), |s| s.position_seconds.into()),
+        "speed": snapshot.map_or(done("speed"), |s| s.speed.into()),
         "eta_seconds": snapshot.and_then(|snapshot| snapshot.eta_seconds),
     })
 }

@@ -1,0 +1,146 @@
+// Owns: percents, titles, endings, the player. Used by: npm test.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before, test } from 'node:test';
+import { drop, phase, row, until, wav, world } from './harness.mjs';
+
+let w;
+before(async () => { w = await world({ MAX_UPLOAD_BYTES: '500000000' }); });
+after(() => w?.stop());
+
+/** Notes each number a row shows, with its phase, as it is painted. */
+const record = (page) => page.evaluate(() => {
+	window.seen = [];
+	new MutationObserver(() => {
+		for (const one of document.querySelectorAll('.row')) {
+			const [name, phase, number] = [one.querySelector('h3').title, one.dataset.phase, one.querySelector('.number b').textContent];
+			const last = window.seen.findLast((entry) => entry[0] === name);
+			if (!last || last[1] !== phase || last[2] !== number) window.seen.push([name, phase, number]);
+		}
+	}).observe(document.querySelector('#rows'), { subtree: true, childList: true, characterData: true, attributes: true });
+});
+
+test('percent_rises_in_five_steps_and_never_falls', { timeout: 120000 }, async () => {
+	const page = await w.page();
+	await record(page);
+	const seconds = 12 * 60;
+	const files = ['rise 1.wav', 'rise 2.wav', 'rise 3.wav'].map((name, i) => wav(`${w.files}/${name}`, seconds, 300 + i * 100, 44100));
+	await drop(page, files);
+	for (const i of [1, 2, 3]) await phase(page, `rise ${i}.mp3`, 'done', 100000);
+	const seen = await page.evaluate(() => window.seen);
+	for (const i of [1, 2, 3]) {
+		for (const step of ['sending', 'processing']) {
+			const numbers = seen.filter(([name, at, number]) => name === `rise ${i}.wav` && at === step && number).map(([, , number]) => Number(number));
+			assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b), `${step} ${i}: ${numbers}`);
+			assert.ok(step === 'sending' || new Set(numbers).size >= 5, `${step} ${i} showed ${numbers}`);
+		}
+	}
+	for (const link of await page.locator('a[download]').all()) {
+		const length = await link.evaluate((node) => new Promise((resolve, reject) => {
+			const audio = new Audio(node.href);
+			audio.onloadedmetadata = () => resolve(audio.duration);
+			audio.onerror = () => reject(new Error('the download does not play'));
+		}));
+		assert.ok(Math.abs(length - seconds) < 0.2, `${length} s instead of ${seconds}`);
+	}
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+test('number_bar_title_and_valuetext_agree', async () => {
+	const page = await w.page();
+	await page.route('**/api/v1/jobs?*', async (route) => {
+		const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+		const body = await answer.json();
+		for (const job of body.jobs) Object.assign(job, { input: { ...job.input, duration_seconds: 2 }, status: 'processing', started_at: new Date(Date.now() - 9000).toISOString(), completed_at: null, output: null, progress: { percent: 62.4, stage: 'decoding', attempt: 1, position_seconds: 1, speed: 96, eta_seconds: 25, frames_decoded: 5 } });
+		await route.fulfill({ json: body });
+	});
+	await page.setInputFiles('#pick', w.wav('agree.wav', 2));
+	await phase(page, 'agree.wav', 'processing');
+	const bar = row(page, 'agree.wav').getByRole('progressbar');
+	await until(async () => await bar.getAttribute('aria-valuenow') === '62', 'valuenow', 8000);
+	assert.equal(await row(page, 'agree.wav').locator('.number').innerText(), '62\xa0%');
+	assert.equal(await bar.getAttribute('aria-valuetext'), 'Converting, 62 percent, about 25\xa0s left');
+	assert.match(await row(page, 'agree.wav').locator('.status').innerText(), /Converting · about 25\s*s left\s*0:01 of 0:02 · 96× real time/);
+	await until(async () => /^\d+\s% · \d+\sfiles? – audiomill$/.test(await page.title()), 'the title');
+	await page.context().close();
+});
+test('length_unknown_shows_no_number', async () => {
+	const page = await w.page();
+	await page.route('**/api/v1/jobs?*', async (route) => {
+		const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+		const body = await answer.json();
+		for (const job of body.jobs) Object.assign(job, { status: 'processing', started_at: new Date(Date.now() - 9000).toISOString(), output: null, progress: { percent: null, stage: 'decoding', attempt: 1, position_seconds: 84, speed: 90, eta_seconds: null, frames_decoded: 5 } });
+		await route.fulfill({ json: body });
+	});
+	await page.setInputFiles('#pick', w.wav('endless.wav', 2));
+	await phase(page, 'endless.wav', 'processing');
+	assert.equal(await row(page, 'endless.wav').locator('.number').innerText(), '');
+	assert.match(await row(page, 'endless.wav').locator('.status').innerText(), /Converting · 1:24 done\s*length unknown/);
+	await page.context().close();
+});
+test('rows_keep_their_order_and_height', async () => {
+	const page = await w.page();
+	await page.setInputFiles('#pick', [w.wav('order 10.wav', 3), w.wav('order 2.wav', 1)]);
+	const height = async () => (await row(page, /order 2/.source && (await page.locator('.row h3').first().getAttribute('title'))).boundingBox()).height;
+	const first = await height();
+	await phase(page, 'order 10.mp3', 'done');
+	await phase(page, 'order 2.mp3', 'done');
+	assert.deepEqual(await page.locator('.row h3').evaluateAll((nodes) => nodes.map((node) => node.title)), ['order 2.mp3', 'order 10.mp3']);
+	assert.ok(Math.abs(await height() - first) < 1.5, `${first} → ${await height()}`);
+	await page.context().close();
+});
+test('download_has_the_right_name_and_length', async () => {
+	const page = await w.page();
+	await page.setInputFiles('#pick', w.wav('gélato & co.wav', 3));
+	await phase(page, 'gélato & co.mp3', 'done');
+	const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download gélato & co.mp3' }).click()]);
+	assert.ok(fs.statSync(await download.path()).size > 3000);
+	if (!process.env.AUDIOMILL_MOCK) assert.equal(download.suggestedFilename(), 'gélato & co.mp3');
+	await page.context().close();
+});
+test('player_seeks_by_pointer_and_keys', async () => {
+	const page = await w.page();
+	await page.setInputFiles('#pick', [w.wav('play a.wav', 60), w.wav('play b.wav', 60, 200)]);
+	await phase(page, 'play a.mp3', 'done');
+	await phase(page, 'play b.mp3', 'done');
+	const a = row(page, 'play a.mp3');
+	await a.getByRole('button', { name: 'Play play a.mp3' }).click();
+	await a.getByRole('button', { name: 'Pause play a.mp3' }).waitFor();
+	const bar = a.getByRole('slider', { name: 'Position in play a.mp3' });
+	const at = async () => Number(await bar.inputValue());
+	await until(async () => await at() > 0.1, 'sound');
+	const box = await bar.boundingBox();
+	await bar.click({ position: { x: box.width / 2, y: 20 } });
+	await until(async () => Math.abs(await at() - 30) < 4, 'the middle');
+	await bar.press('ArrowRight');
+	await until(async () => Math.abs(await at() - 35) < 4, '5 s on');
+	await bar.press('PageDown');
+	await until(async () => Math.abs(await at() - 5) < 4, '30 s back');
+	assert.match(await bar.getAttribute('aria-valuetext'), /seconds? of 1\s*minute/);
+	await row(page, 'play b.mp3').getByRole('button', { name: 'Play play b.mp3' }).click();
+	await a.getByRole('button', { name: 'Play play a.mp3' }).waitFor();
+	await page.context().close();
+});
+test('unplayable_type_says_so', async () => {
+	const page = await w.page({ before: (one) => one.addInitScript(() => { HTMLMediaElement.prototype.canPlayType = () => ''; }) });
+	await page.setInputFiles('#pick', w.wav('mute.wav', 1));
+	await phase(page, 'mute.mp3', 'done');
+	await page.getByRole('button', { name: 'Play mute.mp3' }).click();
+	await row(page, 'mute.mp3').getByText('This browser cannot play it.').waitFor();
+	await page.context().close();
+});
+test('live_region_transcript_of_40_files_has_at_most_12_lines', { timeout: 90000 }, async () => {
+	const page = await w.page();
+	await page.evaluate(() => {
+		window.said = [];
+		new MutationObserver(() => window.said.push(document.querySelector('#live').textContent)).observe(document.querySelector('#live'), { childList: true, characterData: true, subtree: true });
+	});
+	await page.setInputFiles('#pick', Array.from({ length: 40 }, (_, i) => w.wav(`crowd ${i}.wav`, 1)));
+	await until(async () => await page.locator('.row[data-phase=done]').count() === 40, '40 files', 60000);
+	await until(() => page.evaluate(() => window.said.some((line) => line.includes('All 40 finished.'))), 'the last line', 9000);
+	const said = await page.evaluate(() => window.said);
+	assert.ok(said.length <= 12, said.join('\n'));
+	assert.match(said[0], /40\sfiles added/);
+	assert.doesNotMatch(said.join(), /%|percent|left/);
+	await page.context().close();
+});

@@ -1,0 +1,92 @@
+//! A disk that fills up: a clear answer, nothing left behind, and it works again once there is room.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::Server;
+use crate::support::recording::plain_wav;
+
+/// A small file system of its own. Mounting needs root; without it the test says that it is skipped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(folder.path())
+            .status()
+            .is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("skipped: a small disk cannot be mounted here (not root?)");
+            return None;
+        }
+        Some(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // The server may still hold a file for a moment: let go lazily.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+fn with_stores_on(disk: &SmallDisk) -> Server {
+    let path = |name: &str| disk.path().join(name).display().to_string();
+    Server::with(&[
+        ("UPLOAD_DIR", &path("uploads")),
+        ("OUTPUT_DIR", &path("transcoded")),
+        ("WORKERS", "1"),
+    ])
+}
+
+fn used_bytes(disk: &SmallDisk) -> u64 {
+    let output = Command::new("du")
+        .args(["-sb", "--apparent-size"])
+        .arg(disk.path())
+        .output()
+        .expect("du runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("a number")
+}
+
+#[test]
+fn an_upload_that_does_not_fit_is_507_and_leaves_nothing() {
+    let Some(disk) = SmallDisk::mount(4) else { return };
+    let server = with_stores_on(&disk);
+    let client = server.client();
+    let told = client.upload("a.wav", &plain_wav(60), &[]);
+    assert_eq!((told.status, told.code().as_str()), (507, "disk_full"), "{}", told.text());
+    assert!(told.header("retry-after").is_some());
+    assert!(used_bytes(&disk) < 100_000, "nothing is left");
+    let small = client.upload("a.wav", &plain_wav(1), &[]);
+    assert_eq!(small.status, 200, "the server serves on: {}", small.text());
+    assert_eq!(client.wait(small.json()["job_id"].as_str().expect("an id"))["status"], "done");
+}
+
+#[test]
+fn an_output_that_does_not_fit_fails_in_words_and_can_be_tried_again() {
+    let Some(disk) = SmallDisk::mount(8) else { return };
+    let server = with_stores_on(&disk);
+    let client = server.client();
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![0; 1_500_000]).expect("a filler");
+    let id = {
+        let answer =
+            client.upload("a.wav", &plain_wav(25), &[("format", "wav"), ("bit_depth", "32")]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["job_id"].as_str().expect("an id").to_owned()
+    };
+    let status = client.wait(&id);
+    assert_eq!(status["job"]["error"]["code"], "disk_full", "{status}");
+    assert_eq!(status["job"]["progress"]["attempt"], 3, "it was tried three times");
+    assert!(used_bytes(&disk) < 6_500_000, "nothing of the output is left");
+    std::fs::remove_file(&filler).expect("room");
+    let smaller = client.upload("b.wav", &plain_wav(1), &[]);
+    assert_eq!(client.wait(smaller.json()["job_id"].as_str().expect("an id"))["status"], "done");
+}

@@ -1,0 +1,67 @@
+//! SIGTERM: what runs is finished or handed back within the deadline, and the exit code is 0.
+
+use std::time::{Duration, Instant};
+
+use crate::support::recording::plain_wav;
+use crate::support::{Server, wait_for};
+
+fn running_job(server: &Server, seconds: u32) -> String {
+    let client = server.client();
+    let options = [("format", "opus"), ("quality", "10")];
+    let answer = client.upload("a.wav", &plain_wav(seconds), &options);
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    wait_for("it runs", 60, || client.status(&id)["progress"].as_f64().is_some_and(|p| p > 0.5));
+    id
+}
+
+#[test]
+fn work_that_can_be_finished_is_finished() {
+    let mut server = Server::with(&[("WORKERS", "1")]);
+    let id = running_job(&server, 120);
+    server.signal("-TERM");
+    let status = server.wait_exit(Duration::from_secs(30));
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    let server = server.restart();
+    let status = server.client().wait(&id);
+    assert_eq!(
+        (status["status"].as_str(), status["job"]["progress"]["attempt"].as_u64()),
+        (Some("done"), Some(1))
+    );
+}
+
+#[test]
+fn work_that_cannot_is_handed_back_and_done_later() {
+    let mut server = Server::with(&[("WORKERS", "1")]);
+    let id = running_job(&server, 6000);
+    let started = Instant::now();
+    server.signal("-TERM");
+    let status = server.wait_exit(Duration::from_secs(30));
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    assert!(started.elapsed() < Duration::from_secs(25));
+    let server = server.restart();
+    wait_for("it runs again", 30, || server.client().status(&id)["status"] == "processing");
+    assert_eq!(server.client().request("DELETE", &format!("/api/v1/jobs/{id}"), None).status, 204);
+}
+
+#[test]
+fn an_idle_server_stops_at_once_and_a_second_one_waits_for_nobody() {
+    let mut server = Server::start();
+    let started = Instant::now();
+    server.signal("-TERM");
+    assert_eq!(server.wait_exit(Duration::from_secs(5)).code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn two_servers_never_share_a_folder() {
+    let server = Server::start();
+    let second = std::process::Command::new(crate::support::AUDIOMILL)
+        .arg("serve")
+        .env("LISTEN", "127.0.0.1:0")
+        .env("DATA_DIR", server.data())
+        .output()
+        .expect("audiomill runs");
+    assert_eq!(second.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("another audiomill is running on"), "{said}");
+}

@@ -1,0 +1,199 @@
+//! `audiomill` on a terminal: commands, exit codes, what is left behind.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::recording::{decoded_samples, music, plain_wav};
+use crate::support::{AUDIOMILL, wait_for};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(AUDIOMILL).args(arguments).stdin(Stdio::null()).output().expect("audiomill runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_target_decodes_to_the_length_of_its_source() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = music(folder.path(), "in.wav", 3, &[]);
+    for (name, options) in [
+        ("a.mp3", &[][..]),
+        ("a.m4a", &[]),
+        ("a.opus", &[]),
+        ("a.ogg", &[]),
+        ("a.flac", &[]),
+        ("b.m4a", &["--format", "alac"]),
+        ("a.wav", &[]),
+        ("a.aiff", &[]),
+    ] {
+        let output = folder.path().join(name);
+        let mut arguments =
+            vec!["convert", input.to_str().expect("a path"), output.to_str().expect("a path")];
+        arguments.extend_from_slice(options);
+        let ran = run(&arguments);
+        assert!(ran.status.success(), "{name}: {}", stderr(&ran));
+        let rate = if name == "a.opus" { 48_000 } else { 44_100 };
+        let samples = decoded_samples(&output);
+        // AAC without an edit list's end: the last frame is whole.
+        let slack = if name == "a.m4a" { 1024 } else { 0 };
+        assert!((3 * rate..=3 * rate + slack).contains(&samples), "{name}: {samples} samples");
+    }
+}
+
+#[test]
+fn tags_of_stream_and_container_reach_the_output() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input =
+        music(folder.path(), "in.ogg", 1, &["-metadata", "title=Mühle", "-metadata", "artist=B"]);
+    for name in ["a.mp3", "a.m4a", "a.flac", "a.opus", "a.aiff"] {
+        let output = folder.path().join(name);
+        let ran =
+            run(&["convert", input.to_str().expect("a path"), output.to_str().expect("a path")]);
+        assert!(ran.status.success(), "{name}: {}", stderr(&ran));
+        let probe = run(&["probe", output.to_str().expect("a path")]);
+        let probe: Value = serde_json::from_slice(&probe.stdout).expect("JSON");
+        let all = format!("{} {}", probe["tags"], probe["streams"][0]["tags"]);
+        assert!(all.contains("Mühle") && all.contains("\"B\""), "{name}: {all}");
+    }
+}
+
+#[test]
+fn an_output_is_whole_or_not_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("in.wav");
+    std::fs::write(&input, plain_wav(1)).expect("a file");
+    let (input, output) = (input.to_str().expect("a path"), folder.path().join("out.mp3"));
+    let output_text = output.to_str().expect("a path");
+    std::fs::write(&output, "precious").expect("a file");
+
+    let refused = run(&["convert", input, output_text]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("exists; --force overwrites it"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read(&output).expect("the file"), b"precious");
+
+    let broken = folder.path().join("broken.wav");
+    std::fs::write(&broken, b"RIFF\0\0\0\0WAVE").expect("a file");
+    let failed = run(&["convert", broken.to_str().expect("a path"), output_text, "--force"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert_eq!(std::fs::read(&output).expect("the file"), b"precious", "a failure leaves it alone");
+
+    assert!(run(&["convert", input, output_text, "--force"]).status.success());
+    assert_ne!(std::fs::read(&output).expect("the file"), b"precious");
+    assert_eq!(entries(folder.path()), ["broken.wav", "in.wav", "out.mp3"]);
+}
+
+#[test]
+fn wrong_usage_is_2_and_says_what_would_work() {
+    for (arguments, says) in [
+        (&["convert", "a.wav", "a.xyz"][..], "say --format"),
+        (&["convert", "a.wav", "a.mp3", "--bitrate", "9999k"], "8k to 512k"),
+        (
+            &["convert", "a.wav", "a.flac", "--bitrate", "192k"],
+            "FLAC is lossless and takes no bitrate",
+        ),
+        (&["convert", "a.wav", "a.mp3", "--loudness", "-16"], "not built yet"),
+        (&["convert", "a.wav", "a.mp3", "--nonsense"], "unexpected argument"),
+        (&["frobnicate"], "unrecognized subcommand"),
+        (&["serve", "--workers", "none"], "WORKERS is \"none\""),
+        (&["serve", "--config", "/nowhere.toml"], "/nowhere.toml cannot be read"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+    }
+    let missing = run(&["convert", "/nowhere.wav", "/tmp/never.mp3"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(
+        stderr(&missing).contains("/nowhere.wav: no such file or directory"),
+        "{}",
+        stderr(&missing)
+    );
+}
+
+#[test]
+fn stdin_and_stdout_are_a_hyphen() {
+    let mut child = Command::new(AUDIOMILL)
+        .args(["convert", "-", "-", "--format", "flac", "--progress", "none"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("audiomill runs");
+    let mut stdin = child.stdin.take().expect("its stdin");
+    std::thread::spawn(move || stdin.write_all(&plain_wav(1)));
+    let output = child.wait_with_output().expect("its output");
+    assert!(output.status.success() && output.stdout.starts_with(b"fLaC"));
+}
+
+#[test]
+fn progress_as_json_rises_to_100() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("in.wav");
+    std::fs::write(&input, plain_wav(60)).expect("a file");
+    let output = folder.path().join("out.mp3");
+    let ran = run(&[
+        "convert",
+        input.to_str().expect("a path"),
+        output.to_str().expect("a path"),
+        "--progress",
+        "json",
+    ]);
+    let lines: Vec<Value> = stderr(&ran)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect();
+    let percents: Vec<f64> = lines.iter().filter_map(|line| line["percent"].as_f64()).collect();
+    assert!(percents.windows(2).all(|pair| pair[0] <= pair[1]), "{percents:?}");
+    assert_eq!(percents.last(), Some(&100.0));
+    let last = lines.last().expect("a line");
+    assert!(
+        last["frames_encoded"].as_u64().is_some_and(|frames| frames >= 60 * 44_100 / 1152),
+        "{last}"
+    );
+}
+
+#[test]
+fn an_interrupt_ends_it_with_130_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("in.wav"), folder.path().join("out"));
+    std::fs::write(&input, plain_wav(900)).expect("a file");
+    std::fs::create_dir(&out).expect("a folder");
+    let mut child = Command::new(AUDIOMILL)
+        .arg("convert")
+        .args([input.as_path(), &out.join("out.mp3")])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("audiomill runs");
+    wait_for("it has begun to write", 30, || !entries(&out).is_empty());
+    std::thread::sleep(Duration::from_millis(100));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    assert_eq!(entries(&out), [""; 0]);
+}
+
+#[test]
+fn the_catalogue_lists_every_format_with_its_options() {
+    let text = run(&["formats"]);
+    assert_eq!(String::from_utf8_lossy(&text.stdout).lines().count(), 9);
+    let json: Value = serde_json::from_slice(&run(&["formats", "--json"]).stdout).expect("JSON");
+    let names: Vec<_> =
+        json.as_array().expect("a list").iter().map(|f| f["format"].clone()).collect();
+    assert_eq!(names, ["mp3", "m4a", "opus", "flac", "wav", "ogg", "alac", "aiff"]);
+    assert!(json.as_array().expect("a list").iter().all(|f| f["available"] == true));
+}

@@ -1,0 +1,165 @@
+//! HTTP as it should be spoken, and as it should not.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::support::client::parse_answer;
+use crate::support::recording::plain_wav;
+use crate::support::{Answer, Server};
+
+fn raw(server: &Server, bytes: &[u8]) -> (Option<Answer>, Vec<u8>) {
+    let mut stream = server.client().connect();
+    stream.write_all(bytes).expect("sent");
+    stream.shutdown(std::net::Shutdown::Write).expect("half closed");
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut answer);
+    (parse_answer(&answer), answer)
+}
+
+#[test]
+fn every_answer_carries_the_security_headers_and_a_request_id() {
+    let server = Server::start();
+    let client = server.client();
+    for path in ["/upload", "/login", "/healthz", "/api/v1/jobs", "/nowhere", "/status/x"] {
+        let answer = client.get(path);
+        for name in [
+            "content-security-policy",
+            "x-content-type-options",
+            "referrer-policy",
+            "cache-control",
+            "x-request-id",
+        ] {
+            assert!(answer.header(name).is_some(), "{path} has no {name}");
+        }
+    }
+    let page = client.get("/upload");
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    let build = page
+        .text()
+        .split("/_app/")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next().map(str::to_owned));
+    let asset = client.get(&format!("/_app/{}/app.css", build.expect("a build")));
+    assert_eq!(
+        (asset.status, asset.header("content-type")),
+        (200, Some("text/css; charset=utf-8"))
+    );
+    assert!(asset.header("cache-control").is_some_and(|caching| caching.contains("immutable")));
+}
+
+#[test]
+fn an_unknown_method_is_405_with_the_known_ones() {
+    let server = Server::start();
+    let answer = server.client().request("PUT", "/upload", None);
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, POST, HEAD")));
+    assert_eq!(server.client().get("/nowhere").status, 404);
+}
+
+#[test]
+fn one_request_never_becomes_two() {
+    let server = Server::start();
+    let smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for head in [
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\nabcde",
+        "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+    ] {
+        let (_, bytes) = raw(&server, format!("{head}{smuggled}").as_bytes());
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(!text.contains("healthy"), "{head:?} let a second request through: {text}");
+    }
+    for (head, status) in [
+        ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (
+            "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
+            400,
+        ),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400),
+    ] {
+        assert_eq!(
+            raw(&server, head.as_bytes()).0.map(|answer| answer.status),
+            Some(status),
+            "{head:?}"
+        );
+    }
+    let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(9000));
+    assert_eq!(raw(&server, long.as_bytes()).0.map(|answer| answer.status), Some(414));
+    let wide = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(60_000));
+    assert_eq!(raw(&server, wide.as_bytes()).0.map(|answer| answer.status), Some(431));
+}
+
+#[test]
+fn a_refusal_comes_before_100_continue() {
+    let server = Server::start();
+    for (key, status) in [("wrong", 401), (crate::support::server::KEY, 413)] {
+        let head = format!(
+            "POST /upload HTTP/1.1\r\nHost: x\r\nx-api-key: {key}\r\nExpect: 100-continue\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999999999\r\n\r\n"
+        );
+        let mut stream = server.client().connect();
+        stream.write_all(head.as_bytes()).expect("sent");
+        let answer = crate::support::client::read_answer(&mut stream).expect("an answer");
+        assert_eq!(answer.status, status, "not 100 first");
+    }
+}
+
+#[test]
+fn silent_and_slow_connections_are_closed() {
+    let server = Server::start();
+    let started = Instant::now();
+    let mut silent = server.client().connect();
+    let mut partial = server.client().connect();
+    partial.write_all(b"PRI").expect("sent");
+    let mut slow = server.client().connect();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHo").expect("sent");
+    for stream in [&mut silent, &mut partial, &mut slow] {
+        stream.set_read_timeout(Some(Duration::from_secs(25))).expect("a timeout");
+        let mut end = Vec::new();
+        // Closed in good order or reset: either way it ends, and not by our own timeout.
+        let _ = stream.read_to_end(&mut end);
+        assert!(started.elapsed() < Duration::from_secs(20), "closed by the server");
+    }
+    assert_eq!(server.client().get("/healthz").status, 200);
+}
+
+#[test]
+fn http_2_without_tls_is_spoken_too() {
+    let server = Server::start();
+    let output = std::process::Command::new("curl")
+        .args(["-sS", "--http2-prior-knowledge", "-o", "-", "-w", " %{http_version} %{http_code}"])
+        .arg(format!("http://{}/healthz", server.address))
+        .output()
+        .expect("curl runs");
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with(" 2 200"), "{output:?}");
+}
+
+#[test]
+fn a_download_that_is_broken_off_frees_its_file() {
+    let server = Server::start();
+    let client = server.client();
+    let answer = client.upload("a.wav", &plain_wav(60), &[("format", "wav")]);
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    client.wait(&id);
+    let open =
+        || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("its files").count();
+    let before = open();
+    for _ in 0..50 {
+        let mut stream = client.connect();
+        let head = format!(
+            "GET /download/{id} HTTP/1.1\r\nHost: x\r\nx-api-key: {}\r\n\r\n",
+            crate::support::server::KEY
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut some = [0; 1000];
+        stream.read_exact(&mut some).expect("a beginning");
+    }
+    crate::support::wait_for("the files are closed", 10, || open() <= before + 3);
+}

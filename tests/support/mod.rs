@@ -1,0 +1,37 @@
+//! What the tests share: a real server process, a small HTTP client, generated recordings.
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+
+pub mod client;
+pub mod recording;
+pub mod server;
+
+pub use client::{Answer, Client};
+pub use server::Server;
+
+use std::path::PathBuf;
+
+/// The binary under test.
+pub const AUDIOMILL: &str = env!("CARGO_BIN_EXE_audiomill");
+
+/// The shared corpus, or `None` with a loud word when it is not there.
+pub fn corpus() -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let path = std::env::var_os("AUDIOMILL_CORPUS").map_or(beside, PathBuf::from);
+    if path.join("manifest.tsv").is_file() {
+        return Some(path);
+    }
+    eprintln!(
+        "skipped: the corpus is not at {}; AUDIOMILL_CORPUS names another place",
+        path.display()
+    );
+    None
+}
+
+/// Waits until `is_so` holds, and fails with `what` when it does not within `seconds`.
+pub fn wait_for(what: &str, seconds: u64, mut is_so: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    while !is_so() {
+        assert!(std::time::Instant::now() < end, "not within {seconds} s: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
