@@ -18,7 +18,7 @@ export function el(tag, props, ...children) {
 	const node = document.createElement(name);
 	if (classes.length) node.className = classes.join(' ');
 	for (const [key, value] of Object.entries(props || {})) {
-		if (key.startsWith('on')) node[key] = value;
+		if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
 		else set(node, key, value);
 	}
 	node.append(...children.filter(Boolean));

@@ -75,7 +75,7 @@ export function menu(opener, items) {
 			all.at(to % all.length).focus();
 		},
 	}, ...items.filter(Boolean).map(({ icon: name, label, href, run, danger }) => el(href ? 'a' : 'button', { role: 'menuitem', href, class: danger && 'danger', onclick: () => { close(); run?.(); } }, icon(name), label)));
-	document.body.append(box);
+	$('main').append(box);
 	box.showPopover();
 	opener.ariaExpanded = 'true';
 	const at = opener.getBoundingClientRect();

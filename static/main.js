@@ -21,11 +21,12 @@ async function open(y) {
 		setTitle(tab.plain);
 		job ??= await import('./views/job.js');
 		job.show(id, page, go);
-	} else if (!convert) {
+	}
+	if (!convert) {
 		convert = await import('./views/convert.js');
 		convert.mount();
 	}
-	convert?.show(!id);
+	convert.show(!id);
 	if (y == null) return;
 	$(id ? '#page h1' : '#convert h1').focus({ preventScroll: true });
 	scrollTo(0, y);

@@ -28,7 +28,7 @@ export class RowView {
 		this.name = el('h3.name', { id });
 		this.number = el('p.number', null, el('b'), el('small'));
 		this.idle = this.lead = el('span.lead', null, icon('clock'));
-		this.frame = el('div.frame', { 'aria-labelledby': id }, el('canvas', { 'aria-hidden': 'true' }));
+		this.frame = el('div.frame', null, el('canvas', { 'aria-hidden': 'true' }));
 		this.note = el('p.note', null, el('b'), ' ', el('span'));
 		this.status = el('p.status', null, el('span', null, el('b'), el('span'), el('span')), el('span'));
 		this.chip = button('bare', 'chevron', null, () => this.retarget(), { class: 'btn bare chip', 'aria-haspopup': 'dialog' });
@@ -76,6 +76,7 @@ export class RowView {
 		if (moving && phase === this.phase && Date.now() - this.spokenAt < 5000) return;
 		this.spokenAt = Date.now();
 		set(this.frame, 'role', moving ? 'progressbar' : null);
+		set(this.frame, 'aria-labelledby', moving ? this.name.id : null);
 		set(this.frame, 'aria-valuenow', moving && number ? number : null);
 		set(this.frame, 'aria-valuetext', moving ? (number ? words.value(strong, number, rest) : strong) : null);
 	}
@@ -90,14 +91,14 @@ export class RowView {
 		const { job } = this.row;
 		if (phase === 'done') {
 			this.track ??= new Track({
-				wave: this.wave, frame: this.frame, url: job.output.download_url, name: this.shown, seconds: job.output.duration_seconds || 1, mime: formatOf(job.options.format)?.mime_type || 'audio/mpeg',
+				wave: this.wave, frame: this.frame, url: `/download/${job.id}`, name: this.shown, seconds: job.output.duration_seconds || 1, mime: formatOf(job.options.format)?.mime_type || 'audio/mpeg',
 				onchange: (at) => { if (at !== this.at) { this.at = at; this.draw(); } },
 				onfail: (text) => { this.mute = text; this.draw(); },
 			});
 		} else {
 			this.track?.free();
 			this.track = null;
-			setIcon(this.idle.firstChild, LEADS[phase] || 'clock');
+			setIcon(this.idle.firstChild, phase === 'paused' && !/offline|away/.test(blocked()) ? 'pause' : LEADS[phase] || 'clock');
 		}
 		const lead = this.track?.lead || this.idle;
 		if (lead !== this.lead) this.lead.replaceWith(lead);
@@ -120,7 +121,7 @@ export class RowView {
 		const make = (name) => {
 			const [look, iconName] = LOOKS[name];
 			const props = { 'aria-label': `${act[name]} ${this.shown}` };
-			if (name === 'download') return el('a.btn.tint', { ...props, href: row.job.output.download_url, download: '' }, icon(iconName), el('span', null, act.download));
+			if (name === 'download') return el('a.btn.tint', { ...props, href: `/download/${row.job.id}`, download: '' }, icon(iconName), el('span', null, act.download));
 			if (name === 'more') Object.assign(props, { 'aria-haspopup': 'menu', 'aria-expanded': 'false' });
 			return button(look, iconName, look === 'bare' ? null : act[name], ({ currentTarget }) => (this[name] || this.on[name]).call(this, row, currentTarget), props);
 		};

@@ -18,8 +18,8 @@ export const waiting = { count: () => 0 };
 /** Why nothing may be sent now, or false. */
 export const blocked = () => Boolean(held && held.until > Date.now()) && held.why;
 
-/** Pauses sending for a reason until it is released or `seconds` are over; a reason of higher rank stays. */
-export function hold(why, seconds = Infinity) {
+/** Pauses sending until it is released or `seconds` are over; a reason of higher rank stays. */
+function hold(why, seconds = Infinity) {
 	if (blocked() && RANK.indexOf(held.why) > RANK.indexOf(why)) return;
 	held = { why, until: Date.now() + seconds * 1000 };
 	changed();
@@ -86,7 +86,7 @@ export function begin() {
 	});
 	addEventListener('offline', () => hold('offline'));
 	addEventListener('online', () => { release('offline'); tryNow(); });
-	document.addEventListener('visibilitychange', () => document.hidden || tryNow());
+	document.addEventListener('visibilitychange', () => document.hidden || held?.why !== 'away' || tryNow());
 	document.addEventListener('submit', forgetAll);
 	setInterval(tick, 250);
 }

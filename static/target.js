@@ -21,8 +21,9 @@ export const onTarget = (listener) => listeners.push(listener);
 export function formatOf(format) { return catalogue.formats.find((entry) => entry.format === format); }
 /** A format's name for people. */
 export const labelOf = (format) => formatOf(format)?.label || (format || '').toUpperCase();
-const qualityOf = ({ format, quality }) => formatOf(format)?.qualities.find(({ id }) => id === quality);
-const missing = ({ available }) => available === false;
+function qualityOf({ format, quality }) { return formatOf(format)?.qualities.find(({ id }) => id === quality); }
+function missing({ available }) { return available === false; }
+const alike = (a, b) => `${a}` === `${b}`; // a number in the catalogue is text in a field
 const isPerFile = (option) => option.per_file ?? /time|text/.test(option.kind);
 const general = ({ format, options }) => formatOf(format).options.filter((option) => option.name in options && !isPerFile(option));
 /** The nearest target this server can make. */
@@ -62,9 +63,9 @@ export function made({ output, options }) {
 }
 /** The target a job or a link was made with. */
 export function targetFrom({ format, ...options }) {
-	const same = (quality) => Object.entries(quality.options).every(([name, value]) => options[name] === value);
+	const same = (quality) => Object.entries(quality.options).every(([name, value]) => alike(options[name], value));
 	const found = formatOf(format)?.qualities.find(same);
-	const rest = Object.entries(options).filter(([name, value]) => value != null && found?.options[name] !== value);
+	const rest = Object.entries(options).filter(([name, value]) => value != null && !alike(found?.options[name], value));
 	return { format, quality: found?.id, options: Object.fromEntries(rest) };
 }
 /** Takes the target from the address (?format=…), with Undo. */
@@ -77,18 +78,18 @@ export function fromAddress() {
 }
 
 /** A quality in its options' own words: "192 kbit/s". */
-const inWords = (quality, { options }) => Object.entries(quality.options).map(([name, value]) => options.find((option) => option.name === name)?.values?.find((one) => one.value === value)?.label).filter(Boolean).join(', ');
+const inWords = (quality, { options }) => Object.entries(quality.options).map(([name, value]) => options.find((option) => option.name === name)?.values?.find((one) => alike(one.value, value))?.label).filter(Boolean).join(', ');
 
 /** Controls for a target: get() gives it, change(target) takes a new one. Returns {node, draw, open(option)}. */
 export function panel(get, change) {
 	const id = `t${panels += 1}`;
 	const pick = (format) => change({ ...get(), format, options: {} });
-	const select = el('select', { onchange: () => pick(select.value) });
+	const select = el('select', { 'aria-label': words.to, onchange: () => pick(select.value) });
 	const tiles = el('fieldset.tiles');
 	const qualities = el('fieldset.segments');
 	const says = el('p.says', null, el('b'), el('span'));
 	const drawer = el('div.drawer', { id, hidden: '' });
-	const more = button('quiet', 'tune', act.options, () => open(), { 'aria-expanded': 'false', 'aria-controls': id });
+	const more = button('quiet', 'tune', act.options, () => open(), { 'aria-label': act.options, 'aria-expanded': 'false', 'aria-controls': id });
 	const node = el('div.panel', null, el('div.choose', null, tiles, el('label.to', null, el('span', null, words.to), el('span.select', null, select)), qualities, more), says, drawer);
 	let shown = [];
 
@@ -127,6 +128,7 @@ export function panel(get, change) {
 		const option = (entry) => el('option', { value: entry.format, disabled: missing(entry) ? '' : null }, missing(entry) ? `${entry.label} (${words.missing(entry.missing)})` : entry.label);
 		const groups = Object.keys(words.groups).map((group) => el('optgroup', { label: words.groups[group] }, ...catalogue.formats.filter((entry) => entry.group === group).map(option)));
 		select.replaceChildren(...groups.filter((group) => group.firstChild));
+		node.classList.toggle('many', catalogue.formats.length > 7);
 		tiles.replaceChildren(el('legend.vh', null, words.to), ...catalogue.formats.slice(0, 7).map((entry) => radio('f', entry.format, missing(entry), () => pick(entry.format), el('b', null, entry.label))));
 	}
 
@@ -153,11 +155,11 @@ export function panel(get, change) {
 		const { name, kind, values, min, max, hint, label, unit } = option;
 		const fault = el('span.fault', { id: id + name });
 		const props = { name, 'aria-describedby': fault.id, onchange: () => take(option, input, fault) };
-		const kept = kind === 'choice' && !values.some(({ value }) => value === option.default) ? [{ value: '', label: words.keep }] : [];
+		const kept = kind === 'choice' && !values.some(({ value }) => alike(value, option.default)) ? [{ value: '', label: words.keep }] : [];
 		const type = { number: 'number', switch: 'checkbox' }[kind] || 'text';
 		const input = kind === 'choice' ? el('select', props, ...kept.concat(values).map((one) => el('option', { value: one.value }, one.label)))
 			: el('input', { ...props, type, autocomplete: 'off', ...(type === 'number' && { min, max, step: 'any' }) });
-		return el(`label.field.${kind}`, null, el('span', null, unit ? `${label} (${unit})` : label), kind === 'choice' ? el('span.select', null, input) : input, hint && el('small', null, hint), fault);
+		return el(`label.field${kind === 'switch' ? '.switch' : ''}`, null, el('span', null, unit && kind === 'number' ? `${label} (${unit})` : label), kind === 'choice' ? el('span.select', null, input) : input, hint && el('small', null, hint), fault);
 	}
 	function take({ name, kind, default: usual }, input, fault) {
 		let value = kind === 'switch' ? `${input.checked}` : input.value.trim();
@@ -168,7 +170,7 @@ export function panel(get, change) {
 		if (fault.textContent) return;
 		if (kind === 'time' && value) value = `${seconds}`;
 		const { [name]: _, ...options } = get().options;
-		if (value !== `${qualityOf(get())?.options[name] ?? usual ?? ''}`) options[name] = value;
+		if (!alike(value, qualityOf(get())?.options[name] ?? usual ?? '')) options[name] = value;
 		change({ ...get(), options });
 	}
 

@@ -38,7 +38,7 @@ async function turn() {
 	const open = rows.filter((row) => row.job && !isOver(row));
 	const fast = single || open.some(({ phase }) => phase === 'processing');
 	clearTimeout(timer);
-	timer = setTimeout(turn, document.hidden ? 5000 : fast ? 500 : open.length || blocked() ? 1000 : 15000);
+	timer = setTimeout(turn, document.hidden ? 5000 : fast ? 400 : open.length || blocked() ? 1000 : 15000);
 }
 async function askList() {
 	const asked = rows.filter((row) => row.job && !isOver(row));
@@ -47,10 +47,11 @@ async function askList() {
 		if (answer.jobs[0]) bind(answer.jobs[0].owner);
 		if (!listed) restore(answer.jobs);
 		listed = new Map(answer.jobs.map((job) => [job.id, job]));
-		for (const row of rows) {
-			const job = listed.get(row.job?.id);
-			if (job && !(isOver(row) && job.status === row.job.status)) adopt(row, job);
-		}
+	}
+	// Also when nothing is new: a row may have learned its id after the list had it finished.
+	for (const row of rows) {
+		const job = listed.get(row.job?.id);
+		if (job && job !== row.job && !(isOver(row) && job.status === row.job.status)) adopt(row, job);
 	}
 	for (const row of asked) {
 		if (!listed.has(row.job.id)) await ask(row.job.id, (job) => (job ? adopt(row, job) : change(row, { phase: 'deleted' })));

@@ -11,12 +11,16 @@ let frame = 0;
 let before = 0;
 
 const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => waves.get(target)?.set({ width: 0 })));
-const sights = new IntersectionObserver((seen) => seen.forEach(({ target, isIntersecting }) => waves.get(target)?.set({ visible: isIntersecting })));
+const sights = new IntersectionObserver((seen) => seen.forEach(({ target, isIntersecting }) => waves.get(target)?.set({ visible: isIntersecting })), { rootMargin: '200px' });
 for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
 	matchMedia(query).onchange = () => {
 		colours = null;
 		waves.forEach((wave) => wave.set());
 	};
+}
+function readColours() {
+	const css = getComputedStyle(document.documentElement);
+	return TOKENS.map((token) => css.getPropertyValue(`--${token}`).trim());
 }
 const wake = () => { frame ||= requestAnimationFrame(tick); };
 function tick(now) {
@@ -75,8 +79,7 @@ export class Wave {
 			[canvas.width, canvas.height] = [this.width * devicePixelRatio, this.height * devicePixelRatio];
 			pen.scale(devicePixelRatio, devicePixelRatio);
 		}
-		const css = getComputedStyle(document.documentElement);
-		colours ||= TOKENS.map((token) => css.getPropertyValue(`--${token}`).trim());
+		colours ||= readColours();
 		const { width, height } = this;
 		pen.clearRect(0, 0, width, height);
 		const count = Math.floor((width + PITCH - WIDE) / PITCH);
@@ -108,7 +111,7 @@ export class Seed extends Wave {
 		return this.swellX !== swell || this.atX !== at;
 	}
 	column(t, i) {
-		const away = (t - this.atX) * this.width / (110 + 150 * this.swellX);
+		const away = (t - this.atX) * this.width / Math.min(110 + 150 * this.swellX, this.width / 4);
 		const grain = 0.5 + 0.5 * Math.abs(Math.sin(i * 1.7) * Math.cos(i * 0.61) + 0.35 * Math.sin(i * 0.23));
 		const rise = Math.exp(-away * away) * grain * this.swellX;
 		const kind = rise > 0.1 ? 2 : rise > 0.02 ? 1 : 0;

@@ -38,7 +38,7 @@ export const list = {
 	recent: 'Recent', uploaded: 'All uploaded. You may close this page; the server goes on.', done: (n) => `${n} finished`, failed: (n) => `${n} failed`, all: 'finished',
 	folder: (n, other) => `${count(n, 'audio file')} added, ${count(other, 'other file')} left out.`, same: (name) => `${name} is already in the list.`,
 	sames: (n) => `${count(n, 'file')} are already in the list.`, deleted: (name) => `${name} deleted.`, removed: (name) => `${name} removed.`, cleared: (n) => `${count(n, 'row')} cleared.`,
-	many: (n) => `Add ${count(n, 'file')}?`, three: 'They are sent three at a time.', refused: 'That did not work.',
+	many: (n) => `Add ${count(n, 'file')}?`, three: 'They are sent three at a time.',
 };
 export const copied = { text: 'Copied.', link: 'Link copied.', marked: 'Copying is not allowed here; the text is selected.' };
 export const veil = (n, to) => (n ? `${count(n, 'file')} to ${to}` : `To ${to}`);

@@ -23,6 +23,8 @@ let rest = new Left();
 let frame = 0;
 let shown = true;
 
+const go = (detail) => dispatchEvent(new CustomEvent('go', { detail })); // main changes the view
+
 /** Builds the page, once. */
 export function mount() {
 	const seeds = [$('#seed'), $('#veil canvas')].map((canvas) => new Seed(canvas));
@@ -75,6 +77,7 @@ async function take(files, leftOut) {
 	const here = rows.filter((row) => row.file && row.phase !== 'cancelled').map((row) => print(row.file));
 	const [same, fresh] = [true, false].map((known) => files.filter((file) => here.includes(print(file)) === known));
 	const add = (some) => {
+		if (!shown) go('/upload');
 		enqueue(some.sort((a, b) => naturalOrder(a.name, b.name)), current);
 		announce(say.added(some.length));
 		choose(withoutFile(current));
@@ -117,17 +120,20 @@ function flush() {
 	frame = 0;
 	for (const row of dirty) {
 		const view = views.get(row);
+		if (view?.wave.visible === false && view.told === row.phase) continue; // drawn when it comes into sight
+		dirty.delete(row);
 		view?.draw();
 		if (view && isOver(row) && view.told !== row.phase) sayEnd(row);
 		if (view) view.told = row.phase;
 	}
-	dirty.clear();
 	summarise();
 }
-/** Builds missing rows and puts all in the store's order, touching only what is out of place. */
+/** Builds missing rows, some a frame, and puts all in the store's order, touching only what is out of place. */
 function arrange() {
 	let place = $('#rows').firstChild;
+	let room = 24;
 	for (const row of rows) {
+		if (!views.has(row) && !(room -= 1)) { requestAnimationFrame(arrange); break; }
 		if (!views.has(row)) views.set(row, Object.assign(new RowView(row, on), { told: row.phase }));
 		const { node } = views.get(row);
 		if (node === place) place = place.nextSibling;
@@ -178,7 +184,7 @@ function keys(event) {
 	const to = { ArrowUp: Math.max(0, at - 1), ArrowDown: at + 1, Home: 0, End: all.length - 1 }[key];
 	const [row, view] = [...views].find(([, { node: one }]) => one === node);
 	const run = to != null ? () => all[to]?.focus() : target === node && {
-		Enter: () => row.job && $('#page').dispatchEvent(new CustomEvent('go', { bubbles: true, detail: `/upload/jobs/${row.job.id}` })),
+		Enter: () => row.job && go(`/upload/jobs/${row.job.id}`),
 		' ': () => view.track?.toggle(),
 		d: () => $('a', view.acts)?.click(),
 		r: () => /failed|cancelled/.test(row.phase) && on.again(row),

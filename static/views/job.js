@@ -46,7 +46,7 @@ export function show(id, place, go) {
 		if (output) {
 			const whole = clock(output.duration_seconds || 0);
 			track = new Track({
-				wave, frame, url: output.download_url, name, seconds: output.duration_seconds || 1, mime: formatOf(job.options.format)?.mime_type || 'audio/mpeg', onfail: toast,
+				wave, frame, url: `/download/${id}`, name, seconds: output.duration_seconds || 1, mime: formatOf(job.options.format)?.mime_type || 'audio/mpeg', onfail: toast,
 				onchange: (at) => put(now, at ? rows.of(at, whole) : whole),
 			});
 			({ lead } = track);
@@ -70,7 +70,7 @@ export function show(id, place, go) {
 				side(words.from, input, [labelOf(input.container), input.codec !== input.container ? input.codec : '']),
 				side(words.to, output, output ? made(job) : [labelOf(job.options.format)])),
 			el('div.keys', null,
-				output && el('a.btn.filled', { href: output.download_url, download: '' }, icon('down'), el('span', null, `${act.download} · ${size(output.bytes)}`)),
+				output && el('a.btn.filled', { href: `/download/${id}`, download: '' }, icon('down'), el('span', null, `${act.download} · ${size(output.bytes)}`)),
 				told?.way === 'again' && button('filled', 'retry', act.again, () => again('retry')),
 				/queued|processing/.test(job.status) && button('outline', 'x', act.cancel, () => again('cancel')),
 				button('outline', 'link', act.link, () => copy(location.href, copied.link)),
@@ -85,7 +85,7 @@ export function show(id, place, go) {
 	function move({ status, input, error, progress: p = {} }) {
 		const failed = status === 'failed';
 		const part = failed ? Math.min(1, (error.position_seconds ?? p.position_seconds ?? 0) / input.duration_seconds) || 0 : (p.percent || 0) / 100;
-		wave.set({ held: 1, done: status === 'done' ? 1 : part, cut: failed && part ? part : null, unknown: status === 'processing' && p.percent == null });
+		wave.set({ jump: status === 'done', held: 1, done: status === 'done' ? 1 : part, cut: failed && part ? part : null, unknown: status === 'processing' && p.percent == null });
 		const rest = status === 'processing' && p.percent != null ? [`${percent(p.percent)}\xa0%`, left(p.eta_seconds)] : [];
 		if (!track) put(now, [state[status], stage[error?.stage], ...rest].filter(Boolean).join(' · '));
 	}

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Measures audiomill beside the ffmpeg command, and prints tables. Nothing here passes or fails.
+
+    tests/bench/bench.py speed   CPU time and peak memory of conversions, in pairs, same minute
+    tests/bench/bench.py memory  a two-hour WAV to MP3; a 1 GiB upload
+    tests/bench/bench.py polling status answers while every worker is busy
+
+The binary is target/release/audiomill (AUDIOMILL_BIN names another). The recording is music.wav
+in the working folder when it is there, else 3 minutes made of tones and noise.
+"""
+
+import http.client
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BINARY = os.environ.get("AUDIOMILL_BIN", os.path.join(HERE, "../../target/release/audiomill"))
+KEY = "a-static-key-of-the-bench-0123456789"
+ROUNDS = 7
+SYNTHETIC = (
+    "aevalsrc=exprs=0.3*sin(440*2*PI*t)*(0.6+0.4*sin(3*t))+0.05*(random(0)-0.5)"
+    "|0.25*sin(554*2*PI*t+sin(5*t))+0.05*(random(1)-0.5):s=44100:d={}"
+)
+
+
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True)
+
+
+def measured(arguments):
+    """CPU seconds, wall seconds and peak resident MiB of one command."""
+    started = time.monotonic()
+    child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.monotonic() - started
+    if status != 0:
+        sys.exit(f"failed: {arguments}")
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
+
+
+def speed(folder):
+    source = os.path.join(folder, "source.wav")
+    if os.path.exists("music.wav"):
+        ffmpeg("-i", "music.wav", "-t", "180", source)
+    else:
+        ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(180), source)
+    ffmpeg("-i", source, f"{folder}/source.flac")
+    ffmpeg("-i", source, "-b:a", "192k", f"{folder}/source.mp3")
+    pairs = [
+        ("wav → mp3 192k", "wav", "mp3", ["--bitrate", "192k"], ["-b:a", "192k"]),
+        ("flac → opus 128k", "flac", "opus", ["--bitrate", "128k"], ["-b:a", "128k"]),
+        ("mp3 → m4a 160k", "mp3", "m4a", ["--bitrate", "160k"], ["-c:a", "aac", "-b:a", "160k"]),
+        ("wav → flac", "wav", "flac", [], []),
+    ]
+    print(f"3 minutes of stereo, median of {ROUNDS} pairs; cpu ratio is the median of the pairs' ratios\n")
+    print("| conversion | audiomill cpu s | ffmpeg cpu s | cpu ratio | wall ratio | peak MiB |")
+    print("|---|---|---|---|---|---|")
+    for name, start, end, ours, theirs in pairs:
+        runs = []
+        for round_number in range(ROUNDS + 1):
+            a = lambda: measured([BINARY, "convert", f"{folder}/source.{start}", f"{folder}/a.{end}", "--force", *ours])
+            b = lambda: measured(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", f"{folder}/source.{start}", "-map", "0:a:0", *theirs, f"{folder}/b.{end}"])
+            # Who goes first changes, and the first round only warms the caches.
+            pair = (a(), b()) if round_number % 2 else tuple(reversed((b(), a())))
+            if round_number:
+                runs.append(pair)
+        median = lambda pick: statistics.median(map(pick, runs))
+        print(
+            f"| {name} | {median(lambda r: r[0][0]):.3f} | {median(lambda r: r[1][0]):.3f}"
+            f" | {median(lambda r: r[0][0] / r[1][0]):.3f} | {median(lambda r: r[0][1] / r[1][1]):.3f}"
+            f" | {median(lambda r: r[0][2]):.1f} / {median(lambda r: r[1][2]):.1f} |"
+        )
+
+
+class Server:
+    def __init__(self, folder, **settings):
+        self.child = subprocess.Popen(
+            [BINARY, "serve"],
+            env={**os.environ, "LISTEN": "127.0.0.1:0", "DATA_DIR": f"{folder}/data", "PORTAL_AUTH_KEY": KEY,
+                 "LOG_LEVEL": "warn", **settings},
+            stderr=subprocess.PIPE, text=True,
+        )
+        for line in self.child.stderr:
+            found = re.search(r"http://([\d.]+):(\d+)/login", line)
+            if found:
+                self.host, self.port = found.group(1), int(found.group(2))
+                return
+        sys.exit("the server did not start")
+
+    def connect(self):
+        return http.client.HTTPConnection(self.host, self.port)
+
+    def resident_mib(self, peak=False):
+        with open(f"/proc/{self.child.pid}/status") as status:
+            return int(re.search(r"VmHWM:\s+(\d+)" if peak else r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024
+
+    def upload(self, size, chunk, **options):
+        """Streams a form of `size` bytes of file made of `chunk` repeated; the answer's body."""
+        boundary = "bench"
+        head = "".join(f"--{boundary}\r\nContent-Disposition: form-data; name=\"{n}\"\r\n\r\n{v}\r\n" for n, v in options.items())
+        head += f"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        connection = self.connect()
+        connection.putrequest("POST", "/upload")
+        connection.putheader("x-api-key", KEY)
+        connection.putheader("Content-Type", f"multipart/form-data; boundary={boundary}")
+        connection.putheader("Content-Length", str(len(head) + size + len(tail)))
+        connection.endheaders()
+        connection.send(head.encode())
+        sent = 0
+        while sent < size:
+            piece = chunk[: min(len(chunk), size - sent)]
+            connection.send(piece)
+            sent += len(piece)
+        connection.send(tail)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def stop(self):
+        self.child.kill()
+        self.child.wait()
+
+
+def memory(folder):
+    source = f"{folder}/long.wav"
+    ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(7200), source)
+    cpu, wall, peak = measured([BINARY, "convert", source, f"{folder}/long.mp3", "--force"])
+    print(f"2 h WAV ({os.path.getsize(source) / 1e9:.2f} GB) → MP3: {cpu:.1f} s CPU, {wall:.1f} s wall, peak RSS {peak:.1f} MiB")
+    server = Server(folder, MAX_UPLOAD_MB="2048", WORKERS="1")
+    server.upload(1 << 20, os.urandom(1 << 20))
+    time.sleep(1)
+    before = server.resident_mib()
+    status, body = server.upload(1 << 30, b"RIFF" + os.urandom((1 << 20) - 4))
+    print(f"1 GiB upload: {status}; RSS {before:.1f} MiB before, peak {server.resident_mib(peak=True):.1f} MiB (the whole process's highest)")
+    server.stop()
+
+
+def polling(folder):
+    source = f"{folder}/busy.wav"
+    ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(1200), source)
+    with open(source, "rb") as file:
+        content = file.read()
+    server = Server(folder)
+    for _ in range(2 * (os.cpu_count() or 1)):
+        status, body = server.upload(len(content), content)
+    job = re.search(r'"job_id":"([^"]+)"', body).group(1)
+    connection = server.connect()
+    times = []
+    for _ in range(1000):
+        started = time.monotonic()
+        connection.request("GET", f"/status/{job}", headers={"x-api-key": KEY})
+        connection.getresponse().read()
+        times.append((time.monotonic() - started) * 1000)
+        time.sleep(0.002)
+    times.sort()
+    print(f"status while {os.cpu_count()} workers are busy, 1000 requests: median {statistics.median(times):.2f} ms, "
+          f"p95 {times[950]:.2f} ms, p99 {times[990]:.2f} ms, longest {times[-1]:.2f} ms")
+    server.stop()
+
+
+if __name__ == "__main__":
+    tables = {"speed": speed, "memory": memory, "polling": polling}
+    if len(sys.argv) != 2 or sys.argv[1] not in tables:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        tables[sys.argv[1]](folder)
