@@ -7,7 +7,7 @@ use crate::support::{Server, wait_for};
 
 fn running_job(server: &Server, seconds: u32) -> String {
     let client = server.client();
-    let options = [("format", "opus"), ("quality", "10")];
+    let options = [("format", "flac"), ("quality", "12")];
     let answer = client.upload("a.wav", &plain_wav(seconds), &options);
     let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
     wait_for("it runs", 60, || client.status(&id)["progress"].as_f64().is_some_and(|p| p > 0.5));
@@ -32,7 +32,7 @@ fn work_that_can_be_finished_is_finished() {
 #[test]
 fn work_that_cannot_is_handed_back_and_done_later() {
     let mut server = Server::with(&[("WORKERS", "1")]);
-    let id = running_job(&server, 6000);
+    let id = running_job(&server, 2400);
     let started = Instant::now();
     server.signal("-TERM");
     let status = server.wait_exit(Duration::from_secs(30));

@@ -174,7 +174,9 @@ fn install_handlers() {
 }
 
 /// Marks the slot of the thread it runs on, puts the previous handler back and returns: the
-/// instruction faults again (or `abort` raises again) and the process dies as it would have.
+/// instruction faults again and the process dies as it would have, with the runtime's own word on
+/// a stack overflow. A signal that somebody sent (`abort`, `tgkill`) does not come again by itself:
+/// it is raised once more under the default action.
 ///
 /// Async-signal-safe: a thread-local read, two atomic accesses, `sigaction`, `raise`.
 extern "C" fn on_fatal_signal(
@@ -192,14 +194,12 @@ extern "C" fn on_fatal_signal(
     // SAFETY: `previous` is null or a leaked, initialised sigaction. When null (our own set-up
     // failed half-way), the default action is taken. `info` is the kernel's.
     unsafe {
-        if previous.is_null() {
+        let was_sent = !info.is_null() && (*info).si_code <= 0;
+        if was_sent || previous.is_null() {
             libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
         } else {
             libc::sigaction(signal, previous, ptr::null_mut());
-        }
-        // A signal that somebody sent does not come again by itself when the handler returns.
-        if !info.is_null() && (*info).si_code <= 0 {
-            libc::raise(signal);
         }
     }
 }
