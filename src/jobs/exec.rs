@@ -208,13 +208,6 @@ fn output_json(
     counted: &Snapshot,
 ) -> Value {
     let spec = Catalog::of_this_build().entry(done.plan.format).spec;
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a mean bit rate"
-    )]
-    let bitrate_bps = (bytes as f64 * 8.0 / done.duration_seconds.max(1e-3)) as u64;
     json!({
         "artifact_id": artifact.to_string(),
         "filename": name,
@@ -222,7 +215,7 @@ fn output_json(
         "container": spec.container,
         "codec": spec.codec_of(done.plan.encoder),
         "encoder": done.plan.encoder,
-        "bitrate_bps": bitrate_bps,
+        "bitrate_bps": done.bit_rate,
         "sample_rate": done.sample_rate,
         "channels": done.channels,
         "duration_seconds": done.duration_seconds,

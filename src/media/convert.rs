@@ -47,6 +47,8 @@ pub struct Output {
     pub channels: u32,
     /// Length of the output.
     pub duration_seconds: f64,
+    /// Mean bits per second of the coded sound, without the container.
+    pub bit_rate: u64,
     /// Deviations, the plan's first.
     pub warnings: Vec<Warning>,
 }
@@ -146,10 +148,21 @@ fn carry_out(
         sample_rate: ran.sample_rate,
         channels: ran.channels,
         duration_seconds,
+        bit_rate: mean_bit_rate(ran.coded_bytes, duration_seconds),
         warnings,
         probe,
         plan,
     })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a mean for people, of positive numbers"
+)]
+fn mean_bit_rate(bytes: u64, seconds: f64) -> u64 {
+    (bytes as f64 * 8.0 / seconds.max(1e-3)) as u64
 }
 
 /// The stream's own length where the container says it, else the container's.

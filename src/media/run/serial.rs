@@ -19,6 +19,8 @@ use super::super::stage::{failed, stopped};
 pub struct Ran {
     /// Samples per channel that were encoded.
     pub samples_encoded: u64,
+    /// Bytes of the encoded packets, without the container.
+    pub coded_bytes: u64,
     /// Rate of the output in Hz.
     pub sample_rate: u32,
     /// Channels of the output.
@@ -53,6 +55,7 @@ struct Serial<'a> {
     filtered: frame::Audio,
     decoded_seconds: f64,
     damaged_packets: u64,
+    coded_bytes: u64,
 }
 
 /// Carries the plan out. Blocks until done; cancel is seen at every packet and every read or write.
@@ -86,6 +89,7 @@ pub fn run(
         filtered: frame::Audio::empty(),
         decoded_seconds: 0.0,
         damaged_packets: 0,
+        coded_bytes: 0,
     }
     .carry_out()
 }
@@ -225,15 +229,17 @@ impl Serial<'_> {
         Ok(())
     }
 
-    fn drain_encoder(&self, tail: &mut Tail) -> Result<(), Failure> {
+    fn drain_encoder(&mut self, tail: &mut Tail) -> Result<(), Failure> {
+        let watch = self.watch;
         let packets = |error: Error, stage: Stage| {
             let message = format!("The output cannot be made: {error}.");
-            failed(error, Failure::new(FailureCode::Internal, stage, message), self.watch)
+            failed(error, Failure::new(FailureCode::Internal, stage, message), watch)
         };
         while let Some(packet) =
             tail.encode.pull().map_err(|error| packets(error, Stage::Encoding))?
         {
-            self.watch.progress.encoded();
+            watch.progress.encoded();
+            self.coded_bytes += packet.size() as u64;
             tail.mux.push(packet).map_err(|error| packets(error, Stage::Writing))?;
         }
         Ok(())
@@ -260,6 +266,7 @@ impl Serial<'_> {
         tail.mux.finish().map_err(|error| ending(error, self.watch))?;
         Ok(Ran {
             samples_encoded,
+            coded_bytes: self.coded_bytes,
             sample_rate: tail.sample_rate,
             channels: tail.channels,
             decoded_seconds: self.decoded_seconds,
