@@ -57,17 +57,17 @@ impl App {
     /// # Errors
     /// [`StartError`]: the first thing that cannot be used.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        keep_private();
         fs::create_dir_all(&config.data_dir)
             .map_err(|error| cannot(format!("DATA_DIR {}", config.data_dir.display()), error))?;
         let lock = lock(&config.data_dir)?;
         let record = config.data_dir.join("crash.slots");
         let (crash_record, traces) =
             CrashRecord::open(&record).map_err(|error| cannot(record.display(), error))?;
-        let storage = LocalStorage::open(config.storage.clone())
+        let database = open_database(config).await?;
+        let identity = database.identity().await.map_err(|error| cannot("the database", error))?;
+        let storage = LocalStorage::open(config.storage.clone(), &identity)
             .map_err(|error| StartError(error.to_string()))?;
-        let database = Database::open(&config.database).await.map_err(|error| {
-            cannot(format!("the database {}", config.database.display()), error)
-        })?;
         let auth = open_auth(config, &database).await?;
         let boot = clock::boot_id().map_err(|error| cannot("the boot id", error))?;
         let jobs = Jobs::new(
@@ -137,9 +137,8 @@ impl App {
 /// # Errors
 /// [`StartError`].
 pub async fn issue_link(config: &Config) -> Result<String, StartError> {
-    let database = Database::open(&config.database)
-        .await
-        .map_err(|error| cannot(format!("the database {}", config.database.display()), error))?;
+    keep_private();
+    let database = open_database(config).await?;
     let token = open_auth(config, &database)
         .await?
         .issue_link()
@@ -155,6 +154,17 @@ pub async fn issue_link(config: &Config) -> Result<String, StartError> {
         })
         .collect();
     Ok(link(config, &addresses, &token))
+}
+
+/// What the server writes is its own business: recordings, sessions, the secret.
+fn keep_private() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
+async fn open_database(config: &Config) -> Result<Database, StartError> {
+    Database::open(&config.database)
+        .await
+        .map_err(|error| cannot(format!("the database {}", config.database.display()), error))
 }
 
 async fn open_auth(config: &Config, database: &Database) -> Result<Auth, StartError> {
@@ -223,6 +233,11 @@ async fn listen(addresses: &[Address]) -> Result<Vec<Listener>, StartError> {
 
 fn link(config: &Config, addresses: &[String], token: &str) -> String {
     let origin = config.http.public_origins.first().map(String::as_str);
-    let local = addresses.iter().map(String::as_str).find(|address| address.starts_with("http"));
-    format!("{}/login?token={token}", origin.or(local).unwrap_or("http://127.0.0.1:8000"))
+    let local = addresses.iter().find(|address| address.starts_with("http"));
+    // "Every address" is none that a browser can open.
+    let local = local.map(|address| {
+        address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    });
+    let origin = origin.map(str::to_owned).or(local);
+    format!("{}/login?token={token}", origin.unwrap_or_else(|| String::from("http://localhost")))
 }

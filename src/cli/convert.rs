@@ -1,13 +1,15 @@
 //! `audiomill convert INPUT OUTPUT`: the engine on local files.
 
 use std::io::{self, IsTerminal, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tempfile::NamedTempFile;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Ended, Outcome, Refused, cause, open_source};
 use crate::base::{CancelToken, StopReason};
@@ -20,8 +22,8 @@ pub(super) fn command() -> Command {
     let command =
         Command::new("convert")
             .about("Convert a local file; - is stdin or stdout")
-            .arg(Arg::new("INPUT").required(true).help("the file to read, or - for stdin"))
-            .arg(Arg::new("OUTPUT").required(true).help("the file to write, or - for stdout"))
+            .arg(path("INPUT").help("the file to read, or - for stdin"))
+            .arg(path("OUTPUT").help("the file to write, or - for stdout"))
             .arg(flag("force").help("overwrite OUTPUT when it exists"))
             .arg(Arg::new("progress").long("progress").value_parser(["bar", "json", "none"]).help(
                 "json writes one object a line to stderr; the default is a bar on a terminal",
@@ -39,13 +41,18 @@ pub(super) fn command() -> Command {
     })
 }
 
+/// A path may be any bytes, not only UTF-8.
+fn path(name: &'static str) -> Arg {
+    Arg::new(name).required(true).value_parser(value_parser!(PathBuf))
+}
+
 fn flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
 }
 
 pub(super) fn run(arguments: &ArgMatches) -> Outcome {
-    let input = text(arguments, "INPUT");
-    let output = text(arguments, "OUTPUT");
+    let input = path_of(arguments, "INPUT");
+    let output = path_of(arguments, "OUTPUT");
     let request = request(arguments, output)?;
     let target = Target::open(output, arguments.get_flag("force"))?;
     let sink = target.sink().map_err(|error| cannot_write(output, &error))?;
@@ -55,7 +62,8 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
-    cancel_on_interrupt(conversion.cancel.clone())
+    let temporary = target.temporary_path();
+    cancel_on_signals(conversion.cancel.clone(), temporary)
         .map_err(|error| Refused::Failed(format!("cannot watch for Ctrl-C: {error}")))?;
     let reporter = Reporter::start(arguments, &conversion.progress);
     let source = open_source(input)?;
@@ -70,24 +78,25 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         Err(failure) if failure.code == FailureCode::Cancelled => Ok(Ended::Interrupted),
         Err(failure) => {
             let detail = failure.detail.last().map(|line| format!(" ({line})")).unwrap_or_default();
-            Err(Refused::Failed(format!("{input}: {}{detail}", failure.message)))
+            Err(Refused::Failed(format!("{}: {}{detail}", input.display(), failure.message)))
         }
     }
 }
 
-fn text<'a>(arguments: &'a ArgMatches, name: &str) -> &'a str {
-    arguments.get_one::<String>(name).map_or("", String::as_str)
+fn path_of<'a>(arguments: &'a ArgMatches, name: &str) -> &'a Path {
+    arguments.get_one::<PathBuf>(name).map_or(Path::new(""), PathBuf::as_path)
 }
 
 /// The request of the flags; the format comes from OUTPUT's extension unless it is given.
-fn request(arguments: &ArgMatches, output: &str) -> Result<Request, Refused> {
+fn request(arguments: &ArgMatches, output: &Path) -> Result<Request, Refused> {
     let given = OPTIONS.iter().filter_map(|option| {
         arguments.get_one::<String>(option.name).map(|value| (option.name, value.as_str()))
     });
     let by_extension = format_of(output);
     if by_extension.is_none() && arguments.get_one::<String>("format").is_none() {
         return Err(Refused::Usage(format!(
-            "{output}: no format is known by this extension; say --format, one of {}",
+            "{}: no format is known by this extension; say --format, one of {}",
+            output.display(),
             Format::ALL.map(Format::as_str).join(", ")
         )));
     }
@@ -101,8 +110,8 @@ fn request(arguments: &ArgMatches, output: &str) -> Result<Request, Refused> {
     Ok(request)
 }
 
-fn format_of(output: &str) -> Option<Format> {
-    let extension = Path::new(output).extension()?.to_str()?.to_ascii_lowercase();
+fn format_of(output: &Path) -> Option<Format> {
+    let extension = output.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
         "aif" => Some(Format::Aiff),
         "wave" => Some(Format::Wav),
@@ -111,30 +120,40 @@ fn format_of(output: &str) -> Option<Format> {
     }
 }
 
-/// Where the output goes: a temporary file beside it until it is whole.
+/// Where the output goes: nothing is seen of it until it is whole.
 enum Target {
+    /// A file beside the wanted one, renamed at the end.
     File { temporary: NamedTempFile, path: PathBuf, force: bool },
-    Stdout { spool: std::fs::File },
+    /// Stdout, a device or a pipe: written to in one go at the end.
+    Stream { spool: std::fs::File, path: Option<PathBuf> },
 }
 
 impl Target {
-    fn open(output: &str, force: bool) -> Result<Self, Refused> {
-        if output == "-" {
-            let spool = tempfile::tempfile().map_err(|error| cannot_write(output, &error))?;
-            return Ok(Self::Stdout { spool });
+    fn open(output: &Path, force: bool) -> Result<Self, Refused> {
+        let spool = || tempfile::tempfile().map_err(|error| cannot_write(output, &error));
+        if output == Path::new("-") {
+            return Ok(Self::Stream { spool: spool()?, path: None });
         }
-        let path = PathBuf::from(output);
-        if path.is_dir() {
-            return Err(Refused::Failed(format!("{output}: is a folder")));
+        let path = real_path(output)?;
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                return Err(Refused::Failed(format!("{}: is a folder", output.display())));
+            }
+            // A rename would put a file in the device's place.
+            Ok(found) if !found.is_file() => {
+                return Ok(Self::Stream { spool: spool()?, path: Some(path) });
+            }
+            Ok(_) if !force => {
+                let sentence = format!("{}: exists; --force overwrites it", output.display());
+                return Err(Refused::Failed(sentence));
+            }
+            Ok(_) | Err(_) => {}
         }
-        if !force && path.exists() {
-            return Err(Refused::Failed(format!("{output}: exists; --force overwrites it")));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mode = std::fs::metadata(&path).map_or(0o644, |old| old.permissions().mode() & 0o777);
         let temporary = tempfile::Builder::new()
             .prefix(".audiomill-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .permissions(std::fs::Permissions::from_mode(mode))
+            .tempfile_in(folder_of(&path))
             .map_err(|error| cannot_write(output, &error))?;
         Ok(Self::File { temporary, path, force })
     }
@@ -142,9 +161,16 @@ impl Target {
     fn sink(&self) -> io::Result<Sink> {
         let file = match self {
             Self::File { temporary, .. } => temporary.as_file(),
-            Self::Stdout { spool } => spool,
+            Self::Stream { spool, .. } => spool,
         };
         Ok(Sink::new(file.try_clone()?, u64::MAX))
+    }
+
+    fn temporary_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::File { temporary, .. } => Some(temporary.path().to_owned()),
+            Self::Stream { .. } => None,
+        }
     }
 
     /// Makes the whole output visible: flushed to the device, then renamed.
@@ -157,37 +183,70 @@ impl Target {
                 } else {
                     temporary.persist_noclobber(&path)?;
                 }
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+                std::fs::File::open(folder_of(&path))?.sync_all()
             }
-            Self::Stdout { mut spool } => {
+            Self::Stream { mut spool, path } => {
                 spool.rewind()?;
-                let mut stdout = io::stdout().lock();
-                io::copy(&mut spool, &mut stdout)?;
-                stdout.flush()
+                match path {
+                    None => {
+                        let mut stdout = io::stdout().lock();
+                        io::copy(&mut spool, &mut stdout)?;
+                        stdout.flush()
+                    }
+                    Some(path) => {
+                        let mut device = std::fs::File::options().write(true).open(path)?;
+                        io::copy(&mut spool, &mut device).map(drop)
+                    }
+                }
             }
         }
     }
 }
 
-fn cannot_write(output: &str, error: &io::Error) -> Refused {
-    Refused::Failed(format!("{output}: cannot be written: {}", cause(error)))
+/// The file behind a link: the link itself stays.
+fn real_path(output: &Path) -> Result<PathBuf, Refused> {
+    let is_link = std::fs::symlink_metadata(output).is_ok_and(|found| found.is_symlink());
+    if !is_link {
+        return Ok(output.to_owned());
+    }
+    std::fs::canonicalize(output)
+        .map_err(|_| Refused::Failed(format!("{}: is a link that leads nowhere", output.display())))
 }
 
-/// Turns Ctrl-C and SIGTERM into a cancel, so that no temporary file is left behind.
-fn cancel_on_interrupt(cancel: CancelToken) -> io::Result<()> {
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn cannot_write(output: &Path, error: &io::Error) -> Refused {
+    Refused::Failed(format!("{}: cannot be written: {}", output.display(), cause(error)))
+}
+
+/// A conversion that was asked to stop ends within this time; one that waits for stdin or stdout
+/// cannot, and is ended.
+const STOP_TIME: Duration = Duration::from_secs(1);
+
+/// Turns Ctrl-C, SIGTERM and SIGHUP into a cancel, so that no temporary file is left behind.
+fn cancel_on_signals(cancel: CancelToken, temporary: Option<PathBuf>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut terminate = {
-        let _inside = runtime.enter();
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?
-    };
+    let inside = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    drop(inside);
     std::thread::Builder::new().name(String::from("signals")).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             cancel.stop(StopReason::Cancelled);
+            tokio::time::sleep(STOP_TIME).await;
+            if let Some(temporary) = temporary {
+                // It may have been renamed or removed meanwhile.
+                let _ = std::fs::remove_file(temporary);
+            }
+            std::process::exit(130);
         });
     })?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::{Ended, Outcome, Refused};
+use super::{Outcome, Refused, say};
 use crate::media::Catalog;
 
 pub(super) fn command() -> Command {
@@ -18,24 +18,20 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
             .map_err(|error| {
                 Refused::Failed(format!("the catalogue cannot be printed: {error}"))
             })?;
-        println!("{json}");
-        return Ok(Ended::Done);
+        return say(&format!("{json}\n"));
     }
-    println!(
-        "{:<8} {:<12} {:<10} {:<10} {:<12}",
-        "format", "encoder", "container", "extension", "MIME type"
-    );
+    let mut table = line("format", "encoder", "container", "extension", "MIME type");
     for entry in catalog.entries() {
         let spec = entry.spec;
-        let missing = entry.missing().map(|reason| format!("  ({reason})")).unwrap_or_default();
-        println!(
-            "{:<8} {:<12} {:<10} {:<10} {:<12}{missing}",
-            entry.format.as_str(),
-            spec.encoder,
-            spec.container,
-            spec.extension,
-            spec.mime_type
-        );
+        let name = entry.format.as_str();
+        table.push_str(&line(name, spec.encoder, spec.container, spec.extension, spec.mime_type));
+        if let Some(reason) = entry.missing() {
+            table.push_str(&format!("         {reason}\n"));
+        }
     }
-    Ok(Ended::Done)
+    say(&table)
+}
+
+fn line(format: &str, encoder: &str, container: &str, extension: &str, mime_type: &str) -> String {
+    format!("{format:<8} {encoder:<12} {container:<10} {extension:<10} {mime_type}\n")
 }

@@ -2,11 +2,7 @@
 //!
 //! Owns: arguments, what is printed, exit codes. Never: how anything is done.
 //! Used by: `main`.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this layer is where printing lives"
-)]
+#![expect(clippy::print_stderr, reason = "this layer is where printing lives")]
 
 mod convert;
 mod formats;
@@ -16,6 +12,9 @@ mod settings;
 mod user;
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
@@ -110,22 +109,38 @@ fn dispatch(matches: &ArgMatches) -> Outcome {
     }
 }
 
-/// Opens a local file, or spools stdin for `-`: libav wants to seek.
-fn open_source(path: &str) -> Result<crate::media::Source, Refused> {
-    let cannot = |error: std::io::Error| Refused::Failed(format!("{path}: {}", cause(&error)));
-    let mut file = if path == "-" {
-        let mut spool = tempfile::tempfile().map_err(cannot)?;
-        std::io::copy(&mut std::io::stdin().lock(), &mut spool).map_err(cannot)?;
-        spool
+/// Opens a local file. Stdin (`-`), pipes and the like are spooled first: libav wants to seek.
+fn open_source(path: &Path) -> Result<crate::media::Source, Refused> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| Refused::Failed(format!("{shown}: {}", cause(&error)));
+    let file = if path == Path::new("-") {
+        spooled(&mut std::io::stdin().lock()).map_err(cannot)?
     } else {
-        std::fs::File::open(path).map_err(cannot)?
+        let mut file = File::open(path).map_err(cannot)?;
+        if file.metadata().map_err(cannot)?.is_dir() {
+            return Err(Refused::Failed(format!("{shown}: is a folder")));
+        }
+        if file.stream_position().is_ok() { file } else { spooled(&mut file).map_err(cannot)? }
     };
-    std::io::Seek::rewind(&mut file).map_err(cannot)?;
-    let metadata = file.metadata().map_err(cannot)?;
-    if metadata.is_dir() {
-        return Err(Refused::Failed(format!("{path}: is a folder")));
+    let length = file.metadata().map_err(cannot)?.len();
+    Ok(crate::media::Source::new(file, Some(length)))
+}
+
+fn spooled(stream: &mut dyn Read) -> std::io::Result<File> {
+    let mut spool = tempfile::tempfile()?;
+    std::io::copy(stream, &mut spool)?;
+    spool.rewind()?;
+    Ok(spool)
+}
+
+/// Prints to stdout. A reader that has gone is no failure: it has seen what it wanted.
+fn say(text: &str) -> Outcome {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Refused::Failed(format!("stdout: {}", cause(&error))))
+        }
+        Ok(()) | Err(_) => Ok(Ended::Done),
     }
-    Ok(crate::media::Source::new(file, Some(metadata.len())))
 }
 
 /// The system's word for an error, without the number behind it.

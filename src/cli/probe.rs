@@ -1,22 +1,27 @@
 //! `audiomill probe INPUT`: what is in a file, as JSON.
 
-use clap::{Arg, ArgMatches, Command};
+use std::path::{Path, PathBuf};
 
-use super::{Ended, Outcome, Refused, open_source};
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::{Outcome, Refused, open_source, say};
 use crate::media::Limits;
 
 pub(super) fn command() -> Command {
-    Command::new("probe")
-        .about("Say what is in a file, as JSON")
-        .arg(Arg::new("INPUT").required(true).help("the file to read, or - for stdin"))
+    Command::new("probe").about("Say what is in a file, as JSON").arg(
+        Arg::new("INPUT")
+            .required(true)
+            .value_parser(value_parser!(PathBuf))
+            .help("the file to read, or - for stdin"),
+    )
 }
 
 pub(super) fn run(arguments: &ArgMatches) -> Outcome {
-    let input = arguments.get_one::<String>("INPUT").map_or("", String::as_str);
+    let input = arguments.get_one::<PathBuf>("INPUT").map_or(Path::new(""), PathBuf::as_path);
+    let shown = input.display();
     let probe = crate::media::convert::examine(open_source(input)?, &Limits::default())
-        .map_err(|failure| Refused::Failed(format!("{input}: {}", failure.message)))?;
+        .map_err(|failure| Refused::Failed(format!("{shown}: {}", failure.message)))?;
     let json = serde_json::to_string_pretty(&probe)
-        .map_err(|error| Refused::Failed(format!("{input}: cannot be printed: {error}")))?;
-    println!("{json}");
-    Ok(Ended::Done)
+        .map_err(|error| Refused::Failed(format!("{shown}: cannot be printed: {error}")))?;
+    say(&format!("{json}\n"))
 }

@@ -68,14 +68,17 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         .thread_name("audiomill")
         .build()
         .map_err(|error| Refused::Failed(format!("the runtime cannot start: {error}")))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let stop =
             stop_on_signals().map_err(|error| Refused::Failed(format!("signals: {error}")))?;
         let app = App::start(&config).await.map_err(|error| Refused::Usage(error.to_string()))?;
         announce(&app);
         app.run(stop).await;
         Ok(Ended::Done)
-    })
+    });
+    // A conversion deep inside libav may not return for long; its job has been handed back.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Said on stderr, outside the log: a link that signs in has no place in one.

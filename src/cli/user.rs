@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 
 use super::serve::{config, with_settings};
-use super::{Ended, Outcome, Refused};
+use super::{Outcome, Refused, say};
 use crate::app::issue_link;
 
 pub(super) fn command() -> Command {
@@ -28,6 +28,5 @@ fn link(arguments: &ArgMatches) -> Outcome {
     let link = runtime
         .block_on(issue_link(&config))
         .map_err(|error| Refused::Failed(error.to_string()))?;
-    println!("{link}");
-    Ok(Ended::Done)
+    say(&format!("{link}\n"))
 }

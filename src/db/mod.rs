@@ -66,10 +66,38 @@ impl Database {
     /// Begins a write transaction that holds the lock from its first statement. It is rolled back
     /// unless committed.
     ///
+    /// When the disk is full SQLite rolls back by itself; the driver's own ROLLBACK then fails and
+    /// its connection counts a transaction that is none for ever. Such a connection is thrown away.
+    ///
     /// # Errors
     /// What SQLite says; a lock held by another process for longer than five seconds is one.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(sqlx::Error::Database(error)) => Err(sqlx::Error::Database(error)),
+            Err(error) => {
+                tracing::warn!(%error, "the writing connection is replaced");
+                self.writer.acquire().await?.close().await?;
+                self.writer.begin_with("BEGIN IMMEDIATE").await
+            }
+            begun => begun,
+        }
+    }
+
+    /// Which database this is: a name given once, that goes with its file wherever it goes.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub async fn identity(&self) -> Result<String, sqlx::Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO identity (id) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM identity)",
+        )
+        .bind(uuid::Uuid::new_v4().to_string())
+        .execute(&mut *tx)
+        .await?;
+        let id = sqlx::query_scalar("SELECT id FROM identity").fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(id)
     }
 
     /// Whether a write would pass: what readiness asks.

@@ -1,6 +1,6 @@
 //! The one place where errors get a status: domain errors in, problem documents out (RFC 9457).
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 35] = [
+pub const CODES: [(&str, StatusCode, &str); 34] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -39,14 +39,16 @@ pub const CODES: [(&str, StatusCode, &str); 35] = [
     ("query_invalid", StatusCode::BAD_REQUEST, "Invalid query"),
     ("headers_too_large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
     ("storage_failed", StatusCode::INTERNAL_SERVER_ERROR, "Storage failed"),
-    ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+    (INTERNAL, StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
     ("queue_full", StatusCode::SERVICE_UNAVAILABLE, "Full of work"),
     ("draining", StatusCode::SERVICE_UNAVAILABLE, "Restarting"),
     ("database_busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
     ("not_usable", StatusCode::SERVICE_UNAVAILABLE, "Not usable"),
-    ("too_many_connections", StatusCode::SERVICE_UNAVAILABLE, "Too many connections"),
     ("disk_full", StatusCode::INSUFFICIENT_STORAGE, "Disk full"),
 ];
+
+/// A mistake of ours.
+const INTERNAL: &str = "internal";
 
 /// A refusal on its way to becoming an answer.
 #[derive(Debug)]
@@ -123,8 +125,7 @@ impl Problem {
     /// The answer.
     #[must_use]
     pub fn into_response(self, request_id: &RequestId) -> Response<Body> {
-        let row = CODES.iter().find(|row| row.0 == self.code);
-        let (_, status, title) = row.copied().unwrap_or(CODES[28]);
+        let (_, status, title) = row_of(self.code);
         let document = match self.shape {
             Shape::Problem => json!({
                 "type": format!("urn:audiomill:problem:{}", self.code),
@@ -154,6 +155,12 @@ impl Problem {
         );
         response
     }
+}
+
+/// The table's row of a code; one that is missing there is a mistake of ours.
+fn row_of(code: &str) -> (&'static str, StatusCode, &'static str) {
+    let unlisted = (INTERNAL, StatusCode::INTERNAL_SERVER_ERROR, "Internal error");
+    CODES.into_iter().find(|row| row.0 == code).unwrap_or(unlisted)
 }
 
 impl From<JobsError> for Problem {
@@ -200,7 +207,8 @@ impl From<JobsError> for Problem {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Unknown => Self::new("unauthenticated", "Not signed in."),
+            AuthError::Unknown => Self::new("unauthenticated", "Not signed in.")
+                .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             AuthError::Database(_) | AuthError::NoRandomness => {
                 tracing::error!(%error, "signing in failed");
                 Self::new("internal", error.to_string())
@@ -218,6 +226,5 @@ mod tests {
         for (place, row) in CODES.iter().enumerate() {
             assert!(CODES[..place].iter().all(|other| other.0 != row.0), "{}", row.0);
         }
-        assert_eq!(CODES[28].0, "internal", "the row for a code that is missing");
     }
 }

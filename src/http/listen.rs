@@ -4,34 +4,45 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Request;
-use hyper::body::Incoming as RequestBody;
+use hyper::body::{Frame, Incoming as RequestBody, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::request::origin::Peer;
+use super::response::body::{Body, BodyError};
 use super::service::Server;
 
 /// Connections at once; the next ones wait to be accepted.
 const CONNECTIONS: usize = 1024;
 
-/// A request's head arrives within this time.
-const HEADER_TIME: Duration = Duration::from_secs(10);
+/// The first request of a connection is here, with its whole head, within this time. hyper's own
+/// timer starts only once the protocol is known, so a connection that sends nothing would stay for
+/// ever.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(10);
 
-/// A new connection says something within this time. hyper's own timer starts only once the
-/// protocol is known, so a connection that sends nothing would stay for ever.
-const FIRST_REQUEST_TIME: Duration = Duration::from_secs(15);
+/// Heads of later requests; hyper counts the pause between two requests in, and proxies keep
+/// connections open for a minute.
+const HEADER_TIME: Duration = Duration::from_secs(65);
+
+/// A connection on which nothing is asked and nothing taken for this long is closed: idle HTTP/2,
+/// and downloads whose client has stopped reading.
+const STILL_TIME: Duration = Duration::from_secs(75);
 
 /// An accept error (out of file descriptors) is not answered by spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -187,12 +198,16 @@ fn connection<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (server, spoke) = (server.clone(), Arc::new(Notify::new()));
-    let has_spoken = Arc::clone(&spoke);
+    let (server, activity) = (server.clone(), Arc::new(Activity::default()));
+    let seen = Arc::clone(&activity);
     let service = service_fn(move |request: Request<RequestBody>| {
-        has_spoken.notify_one();
-        let server = server.clone();
-        async move { Ok::<_, std::convert::Infallible>(server.answer(request, peer).await) }
+        let (server, seen) = (server.clone(), Arc::clone(&seen));
+        async move {
+            let handling = seen.start();
+            let response = server.answer(request, peer).await;
+            drop(handling);
+            Ok::<_, std::convert::Infallible>(response.map(|body| seen.watch(body)))
+        }
     });
     let watched = graceful.watcher();
     async move {
@@ -200,18 +215,98 @@ where
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = watched.watch(connection.into_owned());
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = &mut connection => Some(ended),
-            () = spoke.notified() => None,
-            () = sleep(FIRST_REQUEST_TIME) => return,
-        };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => connection.await,
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended badly");
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                }
+            }
+            () = activity.until_still() => tracing::debug!("a still connection is closed"),
         }
+    }
+}
+
+/// What happens on one connection.
+struct Activity {
+    /// Requests whose answer is being made; their time is their handler's business.
+    handling: AtomicUsize,
+    /// Milliseconds from `opened` to the last sign of life; 0 before the first request.
+    last_ms: AtomicU64,
+    opened: Instant,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self { handling: AtomicUsize::new(0), last_ms: AtomicU64::new(0), opened: Instant::now() }
+    }
+}
+
+impl Activity {
+    /// A request is being handled until the guard is dropped, also by a client that hangs up.
+    fn start(self: &Arc<Self>) -> Handling {
+        self.handling.fetch_add(1, Ordering::AcqRel);
+        self.touch();
+        Handling(Arc::clone(self))
+    }
+
+    /// A body whose every piece is a sign of life.
+    fn watch(self: &Arc<Self>, body: Body) -> Watched {
+        Watched { body, activity: Arc::clone(self) }
+    }
+
+    fn touch(&self) {
+        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(since.max(1), Ordering::Release);
+    }
+
+    /// Waits until the connection has kept still for too long.
+    async fn until_still(&self) {
+        loop {
+            let last = Duration::from_millis(self.last_ms.load(Ordering::Acquire));
+            let patience = if last.is_zero() { FIRST_REQUEST_TIME } else { STILL_TIME };
+            let is_busy = self.handling.load(Ordering::Acquire) > 0;
+            let end =
+                if is_busy { Instant::now() + STILL_TIME } else { self.opened + last + patience };
+            if end <= Instant::now() {
+                return;
+            }
+            sleep_until(end).await;
+        }
+    }
+}
+
+struct Watched {
+    body: Body,
+    activity: Arc<Activity>,
+}
+
+impl hyper::body::Body for Watched {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.activity.touch();
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+struct Handling(Arc<Activity>);
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.handling.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

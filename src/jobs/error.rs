@@ -65,16 +65,19 @@ pub enum JobsError {
 
 impl From<sqlx::Error> for JobsError {
     fn from(error: sqlx::Error) -> Self {
-        let busy = match &error {
-            // 5 is SQLITE_BUSY; extended codes carry it in their low byte.
-            sqlx::Error::Database(inner) => inner
-                .code()
-                .and_then(|code| code.parse::<u32>().ok())
-                .is_some_and(|code| code & 0xff == 5),
-            sqlx::Error::PoolTimedOut => true,
-            _ => false,
+        // SQLite's result codes; extended ones carry them in their low byte.
+        const BUSY: u32 = 5;
+        const FULL: u32 = 13;
+        let code = match &error {
+            sqlx::Error::Database(inner) => inner.code().and_then(|code| code.parse::<u32>().ok()),
+            sqlx::Error::PoolTimedOut => Some(BUSY),
+            _ => None,
         };
-        if busy { Self::DatabaseBusy } else { Self::Database(error) }
+        match code.map(|code| code & 0xff) {
+            Some(BUSY) => Self::DatabaseBusy,
+            Some(FULL) => Self::DiskFull,
+            _ => Self::Database(error),
+        }
     }
 }
 

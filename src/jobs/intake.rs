@@ -79,6 +79,12 @@ impl Incoming {
         if self.batch.len() >= BATCH_BYTES { self.flush().await } else { Ok(()) }
     }
 
+    /// The beginning of the file, once enough of it is here to be judged.
+    #[must_use]
+    pub fn head(&self) -> Option<&[u8]> {
+        (self.head.len() >= HEAD_BYTES).then_some(&self.head)
+    }
+
     /// Whether nothing has come yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -23,6 +23,9 @@ const LEASE: Duration = Duration::from_secs(60);
 /// How long an idle worker waits before it looks again without being woken.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Conversions that were asked to stop get this long to notice.
+const HAND_BACK: Duration = Duration::from_secs(3);
+
 /// An error that may pass is tried this often in all.
 const TRIES: u32 = 3;
 
@@ -48,14 +51,31 @@ impl Pool {
     }
 
     /// Stops claiming, waits for running conversions until `deadline`, then hands the rest back.
+    ///
+    /// A conversion that is deep inside one call of libav cannot be stopped there; after
+    /// [`HAND_BACK`] its job is handed back all the same, and its thread ends with the process.
     pub async fn drain(mut self, deadline: Instant) {
         self.stop.cancel();
-        let all_done = async { while self.workers.join_next().await.is_some() {} };
-        if timeout_at(deadline, all_done).await.is_err() {
-            tracing::info!(jobs = self.jobs.live().count(), "handing unfinished work back");
-            self.jobs.live().stop_all(StopReason::Interrupted);
-            while self.workers.join_next().await.is_some() {}
+        if self.all_ended(deadline).await {
+            return;
         }
+        tracing::info!(jobs = self.jobs.live().count(), "handing unfinished work back");
+        self.jobs.live().stop_all(StopReason::Interrupted);
+        if self.all_ended(Instant::now() + HAND_BACK).await {
+            return;
+        }
+        self.workers.shutdown().await;
+        match self.jobs.hand_all_back().await {
+            Ok(jobs) => tracing::warn!(jobs, "handed back from under a call that does not return"),
+            Err(error) => {
+                tracing::error!(error = %Cause(&error), "the next start takes the rest up")
+            }
+        }
+    }
+
+    async fn all_ended(&mut self, deadline: Instant) -> bool {
+        let ended = async { while self.workers.join_next().await.is_some() {} };
+        timeout_at(deadline, ended).await.is_ok()
     }
 }
 
@@ -74,7 +94,7 @@ impl Worker {
                 Ok(Some(claimed)) => self.run(claimed).await,
                 Ok(None) => tokio::select! {
                     () = woken => {}
-                    () = sleep(IDLE) => {}
+                    () = sleep(IDLE) => self.reclaim().await,
                     () = self.stop.cancelled() => {}
                 },
                 Err(error) => {
@@ -85,10 +105,19 @@ impl Worker {
         }
     }
 
+    /// Puts jobs back whose lease ran out: their end could not be written down.
+    async fn reclaim(&self) {
+        match self.jobs.reclaim().await {
+            Ok(0) => {}
+            Ok(jobs) => tracing::warn!(jobs, "leases ran out; the jobs are queued again"),
+            Err(error) => tracing::error!(error = %Cause(&error), "leases cannot be checked"),
+        }
+    }
+
     async fn run(&self, claimed: Claimed) {
         let job = claimed.lease.job;
         let running = Running { progress: Arc::default(), cancel: CancelToken::default() };
-        let guard = self.jobs.live().enter(job, running.clone());
+        let guard = self.jobs.live().enter(&claimed.lease, running.clone());
         tracing::info!(%job, attempt = claimed.attempt, "converting");
         let result = self.convert(&claimed, &running).await;
         let ended = self.settle(&claimed, result).await;
@@ -166,9 +195,14 @@ impl Worker {
             }
             Err(failure) => failure,
         };
-        if failure.code == FailureCode::Interrupted {
-            persistently(|| store.hand_back(lease)).await?;
-            return Ok("handed back");
+        match failure.code {
+            FailureCode::Interrupted => {
+                persistently(|| store.hand_back(lease)).await?;
+                return Ok("handed back");
+            }
+            // The row says so already: that is how the worker heard of it.
+            FailureCode::Cancelled => return Ok("cancelled"),
+            _ => {}
         }
         tracing::warn!(job = %lease.job, code = failure.code.as_str(), message = failure.message, "failed");
         let error = serde_json::to_string(&StoredError::from(&failure))?;
@@ -196,7 +230,7 @@ where
 {
     for pause in [1, 2, 4, 8] {
         match write().await {
-            Err(JobsError::DatabaseBusy | JobsError::Database(_)) => {
+            Err(JobsError::DatabaseBusy | JobsError::DiskFull | JobsError::Database(_)) => {
                 sleep(Duration::from_secs(pause)).await;
             }
             result => return result,

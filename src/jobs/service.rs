@@ -1,5 +1,6 @@
 //! What the outside asks of jobs: take in, show, stop, try again, delete.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +9,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::admission::{self, AllowedTypes, OptionPairs};
+use super::admission::{self, Admitted, AllowedTypes, OptionPairs};
 use super::error::JobsError;
 use super::files::Files;
 use super::intake::{Incoming, Received, blocking};
-use super::live::Live;
+use super::live::{Live, Running};
 use super::model::{Artifact, Job, Status, StoredError};
 use super::store::Store;
-use super::store::sqlite::{Claimed, Lease, NewJob, Page, Recovered, Selection};
+use super::store::sqlite::{Claimed, Ended, Lease, NewJob, Page, Recovered, Selection};
 use crate::base::{ByteSize, Clock, JobId, StopReason, UserId};
 use crate::storage::{Key, LocalStorage};
 
@@ -119,6 +120,14 @@ impl Jobs {
         Incoming::start(self.0.files.storage().clone(), self.0.settings.max_upload).await
     }
 
+    /// Judges the beginning of a file: what is refused need not travel to its end.
+    ///
+    /// # Errors
+    /// `NotAudio` or `NotAccepted`.
+    pub fn judge(&self, head: &[u8]) -> Result<Admitted, JobsError> {
+        admission::admit(head, &self.0.settings.allowed_types)
+    }
+
     /// Makes a job of a file that has arrived. When this returns, the file and the job survive a
     /// power loss: content flushed, renamed, folder flushed, then the row committed.
     ///
@@ -132,7 +141,7 @@ impl Jobs {
         options: &OptionPairs,
     ) -> Result<JobId, JobsError> {
         let options = admission::options_json(options)?;
-        let admitted = admission::admit(&received.head, &self.0.settings.allowed_types)?;
+        let admitted = self.judge(&received.head)?;
         let id = JobId::generate();
         let key = Key::input(owner, id, admitted.extension)
             .map_err(|error| JobsError::Internal(error.to_string()))?;
@@ -179,12 +188,37 @@ impl Jobs {
         if job.owner == asker { Ok(job) } else { Err(JobsError::Foreign) }
     }
 
-    /// One page of jobs.
+    /// The job and its counters, if this process runs it.
+    ///
+    /// The counters are fetched before the row: the other way round a job that ends in between
+    /// would be running without counters, and its percent would fall.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`].
+    pub async fn watch(
+        &self,
+        asker: UserId,
+        id: JobId,
+    ) -> Result<(Job, Option<Running>), JobsError> {
+        let before = self.0.live.get(id);
+        let job = self.get(asker, id).await?;
+        Ok((job, before.or_else(|| self.0.live.get(id))))
+    }
+
+    /// One page of jobs, and the counters of those that run.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn list(&self, selection: Selection) -> Result<Page, JobsError> {
-        self.0.store.list(selection).await
+    pub async fn list(
+        &self,
+        selection: Selection,
+    ) -> Result<(Page, HashMap<JobId, Running>), JobsError> {
+        let mut running = self.0.live.all();
+        let page = self.0.store.list(selection).await?;
+        for (job, now) in self.0.live.all() {
+            running.entry(job).or_insert(now);
+        }
+        Ok((page, running))
     }
 
     /// Stops a job that has not ended. A running conversion stops within a packet.
@@ -193,10 +227,15 @@ impl Jobs {
     /// `Conflict` when it has ended, and those of [`Self::get`].
     pub async fn cancel(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
         self.get(asker, id).await?;
-        if !self.0.store.cancel(id, self.now()).await? {
-            return Err(JobsError::Conflict("It has ended already, so it cannot be cancelled."));
+        match self.0.store.cancel(id, self.now()).await? {
+            Ended::Before => {
+                return Err(JobsError::Conflict(
+                    "It has ended already, so it cannot be cancelled.",
+                ));
+            }
+            Ended::Now(None) => {}
+            Ended::Now(Some(lease)) => self.0.live.stop(&lease, StopReason::Cancelled),
         }
-        self.0.live.stop(id, StopReason::Cancelled);
         self.get(asker, id).await
     }
 
@@ -225,8 +264,10 @@ impl Jobs {
     /// Those of [`Self::get`], or what the database or the file system says.
     pub async fn delete(&self, asker: UserId, id: JobId) -> Result<(), JobsError> {
         self.get(asker, id).await?;
-        let keys = self.0.store.delete(id).await?;
-        self.0.live.stop(id, StopReason::Cancelled);
+        let (lease, keys) = self.0.store.delete(id).await?;
+        if let Some(lease) = lease {
+            self.0.live.stop(&lease, StopReason::Cancelled);
+        }
         self.0.files.delete(keys).await
     }
 
@@ -255,7 +296,9 @@ impl Jobs {
     /// `Storage` or `DiskFull`.
     pub async fn check_storage(&self) -> Result<(), JobsError> {
         let storage = self.0.files.storage().clone();
-        blocking(move || storage.stage_input().map(drop)).await
+        let has_room =
+            blocking(move || storage.stage_input().and_then(|_| storage.has_room(0))).await?;
+        if has_room { Ok(()) } else { Err(JobsError::DiskFull) }
     }
 
     /// Says that the process is going down: nothing new is taken in.
@@ -299,6 +342,21 @@ impl Jobs {
 
     pub(super) async fn renew(&self, lease: &Lease, time: Duration) -> Result<bool, JobsError> {
         self.0.store.renew(lease, self.until(time)).await
+    }
+
+    /// Puts jobs back whose lease ran out and which nobody here is at. How many there were.
+    pub(super) async fn reclaim(&self) -> Result<u64, JobsError> {
+        let mut reclaimed = 0;
+        for lease in self.0.store.expired(&self.0.boot, self.0.clock.monotonic_ms()).await? {
+            if self.0.live.get(lease.job).is_none() && self.0.store.hand_back(&lease).await? {
+                reclaimed += 1;
+            }
+        }
+        Ok(reclaimed)
+    }
+
+    pub(super) async fn hand_all_back(&self) -> Result<u64, JobsError> {
+        self.0.store.hand_all_back(self.0.instance).await
     }
 
     fn until(&self, lease: Duration) -> i64 {

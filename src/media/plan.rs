@@ -169,8 +169,12 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             ),
         ));
     }
+    let sample_rates = plan_rates(request, entry, lists.sample_rates, &mut warnings);
     let (encoder, sample_formats) = plan_depth(source, request, entry, &mut warnings);
-    let (bit_rate, vbr_quality, compression_level) = plan_coding(request, entry, channels);
+    let (asked, vbr_quality, compression_level) = plan_coding(request, entry, channels);
+    let sample_rate = planned_rate(source, &sample_rates);
+    let bit_rate =
+        asked.map(|asked| plan_bitrate(asked, request, channels, sample_rate, &mut warnings));
     Ok(Plan {
         format: request.format,
         stream: source.index,
@@ -186,7 +190,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             } else {
                 sample_formats
             },
-            sample_rates: plan_rates(request, entry, lists.sample_rates, &mut warnings),
+            sample_rates,
             channel_layouts,
         },
         tags: match request.exactness {
@@ -294,6 +298,57 @@ fn plan_rates(
         ));
     }
     vec![nearest]
+}
+
+/// The rate that comes out: libavfilter takes the one nearest to the source's.
+fn planned_rate(source: &AudioStream, rates: &[u32]) -> u32 {
+    let nearest = rates.iter().copied().min_by_key(|rate| rate.abs_diff(source.sample_rate));
+    nearest.unwrap_or(source.sample_rate)
+}
+
+/// The bitrate the codec will really run at, with a word when it is not the one asked for.
+///
+/// MP3 has a table of rates for each MPEG version (ISO/IEC 11172-3 and 13818-3; LAME takes the
+/// nearest), AAC at most 6144 bits per channel and frame of 1024 samples (ISO/IEC 14496-3), Opus at
+/// most 256 kbit/s a channel (libopus refuses more).
+fn plan_bitrate(
+    asked: BitRate,
+    request: &Request,
+    channels: u32,
+    sample_rate: u32,
+    warnings: &mut Vec<Warning>,
+) -> BitRate {
+    const MPEG_1: &[u32] = &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+    const MPEG_2: &[u32] = &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+    const MPEG_2_5: &[u32] = &[8, 16, 24, 32, 40, 48, 56, 64];
+    let kbit = asked.bits_per_second() / 1000;
+    let runs_at = match request.format {
+        Format::Mp3 => {
+            let table = match sample_rate {
+                ..16_000 => MPEG_2_5,
+                16_000..32_000 => MPEG_2,
+                32_000.. => MPEG_1,
+            };
+            table.iter().copied().min_by_key(|step| step.abs_diff(kbit)).unwrap_or(kbit)
+        }
+        Format::M4a => kbit.min(6 * channels * sample_rate / 1000),
+        Format::Opus => kbit.min(256 * channels),
+        Format::Ogg | Format::Flac | Format::Alac | Format::Wav | Format::Aiff => kbit,
+    };
+    let reaches = BitRate::kbit(runs_at.max(1));
+    if runs_at != kbit && request.bitrate.is_some() {
+        warnings.push(Warning::new("bitrate_adjusted", format!(
+            "{asked}bit/s is not to be had with {channels} {} at {sample_rate} Hz: it is {reaches}bit/s.",
+            if channels == 1 { "channel" } else { "channels" },
+        )));
+    }
+    match request.format {
+        // These two come to the same by themselves, and byte by byte as the command does.
+        Format::Mp3 | Format::M4a => asked,
+        Format::Opus | Format::Ogg | Format::Flac | Format::Alac | Format::Wav | Format::Aiff => {
+            reaches
+        }
+    }
 }
 
 /// The encoder and, where the depth was asked for, the sample formats that carry it.
@@ -460,6 +515,22 @@ mod tests {
             refused(Request { quality: Some(1), ..Request::new(Format::M4a) }),
             Some("quality")
         );
+    }
+
+    #[test]
+    fn a_bitrate_the_codec_cannot_run_at_is_said_so() {
+        let warned = |format, kbit, channels| {
+            let request = Request { bitrate: Some(BitRate::kbit(kbit)), ..Request::new(format) };
+            let plan = planned(&source(channels, 16), &request).expect("a plan");
+            plan.warnings.first().map(|warning| warning.message.clone())
+        };
+        assert_eq!(warned(Format::Mp3, 192, 2), None);
+        assert_eq!(
+            warned(Format::Mp3, 512, 2).as_deref(),
+            Some("512kbit/s is not to be had with 2 channels at 44100 Hz: it is 320kbit/s.")
+        );
+        assert!(warned(Format::Opus, 512, 1).is_some() && warned(Format::Opus, 512, 2).is_none());
+        assert!(warned(Format::M4a, 320, 1).is_some() && warned(Format::M4a, 256, 1).is_none());
     }
 
     #[test]

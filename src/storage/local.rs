@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
 
 use super::key::{Area, Key};
@@ -27,19 +29,36 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct LocalStorage {
     settings: Settings,
+    /// Locked for as long as a clone lives.
+    _claims: Arc<Vec<File>>,
 }
+
+/// Says whose a directory is: the identity of the database that has its files in rows.
+const CLAIM: &str = ".audiomill";
 
 /// Files being written lie here, below each directory, so that a rename never crosses file systems.
 const STAGING: &str = ".staged";
 
 impl LocalStorage {
-    /// Makes the directories, checks that they can be used, and removes what an earlier process
-    /// left half-written.
+    /// Makes the directories, claims them for the database called `identity`, checks that they can
+    /// be used, and removes what an earlier process left half-written.
+    ///
+    /// The claim keeps a server with a mistyped DATABASE_URL from taking every file for an orphan,
+    /// and two servers from sharing a directory.
     ///
     /// # Errors
-    /// A sentence's worth of cause: a folder that cannot be made or written, or two file systems.
-    pub fn open(settings: Settings) -> io::Result<Self> {
-        let storage = Self { settings };
+    /// A sentence's worth of cause: a folder that cannot be made or written, that belongs to
+    /// another database or is in use, or two file systems.
+    pub fn open(settings: Settings, identity: &str) -> io::Result<Self> {
+        let mut claims = Vec::new();
+        for root in [&settings.upload_dir, &settings.output_dir] {
+            fs::create_dir_all(root).map_err(|error| named(root, &error))?;
+            // One directory may serve as both.
+            if claims.is_empty() || settings.upload_dir != settings.output_dir {
+                claims.push(claim(root, identity)?);
+            }
+        }
+        let storage = Self { settings, _claims: Arc::new(claims) };
         for root in storage.roots() {
             let staging = root.join(STAGING);
             fs::create_dir_all(&staging).map_err(|error| named(root, &error))?;
@@ -165,6 +184,30 @@ impl LocalStorage {
     }
 }
 
+fn claim(root: &Path, identity: &str) -> io::Result<File> {
+    let path = root.join(CLAIM);
+    let mut file =
+        File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        io::Error::other(format!("{} is in use by another audiomill", root.display()))
+    })?;
+    let mut owner = String::new();
+    file.read_to_string(&mut owner)?;
+    let has_files = root.join("users").exists();
+    match owner.trim() {
+        known if known == identity => Ok(file),
+        "" if !has_files => {
+            file.write_all(identity.as_bytes())?;
+            file.sync_all()?;
+            Ok(file)
+        }
+        _ => Err(io::Error::other(format!(
+            "{} holds files of another database; give DATABASE_URL the one they belong to, or an empty folder",
+            root.display()
+        ))),
+    }
+}
+
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{} cannot be used: {error}", path.display()))
 }
@@ -192,22 +235,37 @@ fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
     use crate::base::{ArtifactId, JobId, UserId};
 
     fn storage(folder: &Path) -> LocalStorage {
-        LocalStorage::open(Settings {
+        open(folder, "database one").expect("a storage")
+    }
+
+    fn open(folder: &Path, identity: &str) -> io::Result<LocalStorage> {
+        let settings = Settings {
             upload_dir: folder.join("uploads"),
             output_dir: folder.join("outputs"),
             min_free: ByteSize(0),
-        })
-        .expect("a storage")
+        };
+        LocalStorage::open(settings, identity)
     }
 
     fn files(folder: &Path) -> usize {
-        files_below(folder).expect("a listing").len()
+        let all = files_below(folder).expect("a listing");
+        all.iter().filter(|path| path.file_name().is_some_and(|name| name != CLAIM)).count()
+    }
+
+    #[test]
+    fn a_directory_belongs_to_one_database_and_one_process() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let first = storage(folder.path());
+        let in_use = open(folder.path(), "database one").expect_err("in use").to_string();
+        assert!(in_use.ends_with("is in use by another audiomill"), "{in_use}");
+        drop(first);
+        let foreign = open(folder.path(), "database two").expect_err("foreign").to_string();
+        assert!(foreign.contains("holds files of another database"), "{foreign}");
+        assert!(open(folder.path(), "database one").is_ok());
     }
 
     #[test]
@@ -245,6 +303,7 @@ mod tests {
         }
         std::mem::forget(first.stage_input().expect("a staged file left by a crash"));
         assert_eq!(files(folder.path()), 3);
+        drop(first);
         let second = storage(folder.path());
         let swept = second.sweep(&HashSet::from([kept.to_string()])).expect("a sweep");
         assert_eq!((swept, files(folder.path())), (1, 1));

@@ -70,6 +70,36 @@ fn an_upload_that_does_not_fit_is_507_and_leaves_nothing() {
 }
 
 #[test]
+fn a_database_that_filled_its_disk_works_again_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount(2) else { return };
+    let url = format!("sqlite:{}", disk.path().join("mill.db").display());
+    let server = Server::with(&[("DATABASE_URL", &url), ("WORKERS", "1")]);
+    let client = server.client();
+    let filler = disk.path().join("filler");
+    // Filled to the last byte: the write ends in ENOSPC by design.
+    let _ = std::fs::write(&filler, vec![0; 4 << 20]);
+    let mut refused = 0;
+    for _ in 0..40 {
+        let answer = client.upload("a.wav", &plain_wav(1), &[]);
+        if answer.status != 200 {
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (507, "disk_full"),
+                "{}",
+                answer.text()
+            );
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "the database did run out of room");
+    std::fs::remove_file(&filler).expect("room");
+    let answer = client.upload("b.wav", &plain_wav(1), &[]);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(client.wait(answer.json()["job_id"].as_str().expect("an id"))["status"], "done");
+    assert_eq!(client.get("/readyz").status, 200);
+}
+
+#[test]
 fn an_output_that_does_not_fit_fails_in_words_and_can_be_tried_again() {
     let Some(disk) = SmallDisk::mount(8) else { return };
     let server = with_stores_on(&disk);

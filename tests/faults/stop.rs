@@ -53,6 +53,28 @@ fn an_idle_server_stops_at_once_and_a_second_one_waits_for_nobody() {
 }
 
 #[test]
+fn a_server_with_another_database_does_not_take_the_files_for_orphans() {
+    let mut server = Server::start();
+    let answer = server.client().upload("a.wav", &plain_wav(1), &[]);
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    assert_eq!(server.client().wait(&id)["status"], "done");
+    server.signal("-TERM");
+    server.wait_exit(Duration::from_secs(5));
+    let files = server.files();
+    let mistyped = std::process::Command::new(crate::support::AUDIOMILL)
+        .arg("serve")
+        .env("LISTEN", "127.0.0.1:0")
+        .env("DATA_DIR", server.data())
+        .env("DATABASE_URL", format!("sqlite:{}", server.folder.path().join("typo.db").display()))
+        .output()
+        .expect("audiomill runs");
+    assert_eq!(mistyped.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&mistyped.stderr).into_owned();
+    assert!(said.contains("holds files of another database"), "{said}");
+    assert_eq!(server.files(), files);
+}
+
+#[test]
 fn two_servers_never_share_a_folder() {
     let server = Server::start();
     let second = std::process::Command::new(crate::support::AUDIOMILL)

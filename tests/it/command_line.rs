@@ -188,6 +188,79 @@ fn an_interrupt_ends_it_with_130_and_leaves_nothing() {
 }
 
 #[test]
+fn paths_are_bytes_and_a_pipe_is_a_source() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join(OsStr::from_bytes(b"caf\xe9.wav"));
+    let output = folder.path().join(OsStr::from_bytes(b"caf\xe9.mp3"));
+    std::fs::write(&input, plain_wav(1)).expect("a file");
+    let ran = Command::new(AUDIOMILL).arg("convert").args([&input, &output]).output();
+    assert!(ran.expect("audiomill runs").status.success());
+    assert!(output.exists());
+
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::write(pipe, plain_wav(1)))
+    };
+    let from_pipe = folder.path().join("pipe.mp3");
+    let ran = Command::new(AUDIOMILL)
+        .arg("convert")
+        .args([&pipe, &from_pipe])
+        .output()
+        .expect("audiomill runs");
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    writer.join().expect("no panic").expect("written");
+}
+
+#[test]
+fn a_device_stays_a_device_and_a_link_a_link() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("in.wav");
+    std::fs::write(&input, plain_wav(1)).expect("a file");
+    let input = input.to_str().expect("a path");
+    let into_null = run(&["convert", input, "/dev/null", "--format", "mp3", "--force"]);
+    assert!(into_null.status.success(), "{}", stderr(&into_null));
+    assert!(!std::fs::metadata("/dev/null").expect("a device").is_file());
+    let (target, link) = (folder.path().join("target.mp3"), folder.path().join("link.mp3"));
+    std::fs::write(&target, "old").expect("a file");
+    std::os::unix::fs::symlink(&target, &link).expect("a link");
+    assert!(run(&["convert", input, link.to_str().expect("a path"), "--force"]).status.success());
+    assert!(std::fs::symlink_metadata(&link).expect("the link").is_symlink());
+    assert_ne!(std::fs::read(&target).expect("the target"), b"old");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = Command::new(AUDIOMILL)
+        .args(["formats", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("audiomill runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
+}
+
+#[test]
+fn an_interrupt_ends_it_while_it_waits_for_its_source() {
+    let mut child = Command::new(AUDIOMILL)
+        .args(["convert", "-", "-", "--format", "mp3"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("audiomill runs");
+    // Kept open: waiting for a child closes its stdin, which would be an end of the source.
+    let stdin = child.stdin.take();
+    std::thread::sleep(Duration::from_millis(300));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    assert_eq!(child.wait().expect("its end").code(), Some(130));
+    drop(stdin);
+}
+
+#[test]
 fn the_catalogue_lists_every_format_with_its_options() {
     let text = run(&["formats"]);
     assert_eq!(String::from_utf8_lossy(&text.stdout).lines().count(), 9);

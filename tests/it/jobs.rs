@@ -114,6 +114,21 @@ fn a_running_job_can_be_cancelled_and_tried_again_without_a_new_upload() {
 }
 
 #[test]
+fn cancelled_and_tried_again_at_once_it_shows_the_new_attempt() {
+    let server = Server::with(&[("WORKERS", "2")]);
+    let client = server.client();
+    let id = client.submit(&saved(&server, "long.wav", 600), &[]);
+    for _ in 0..8 {
+        wait_for("it runs", 30, || {
+            client.status(&id)["progress"].as_f64().is_some_and(|p| p > 0.0)
+        });
+        assert_eq!(client.post(&format!("/api/v1/jobs/{id}/cancel")).status, 202);
+        assert_eq!(client.post(&format!("/api/v1/jobs/{id}/retry")).status, 202);
+    }
+    assert_eq!(client.wait(&id)["status"], "done");
+}
+
+#[test]
 fn waiting_jobs_know_their_place_and_the_line_has_an_end() {
     let server = Server::with(&[("WORKERS", "1"), ("QUEUE_LIMIT", "2")]);
     let client = server.client();

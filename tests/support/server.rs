@@ -147,6 +147,8 @@ impl Server {
         for store in ["uploads", "transcoded"] {
             walk(&self.data().join(store), &mut found);
         }
+        // The mark that says whose the store is stays.
+        found.retain(|file| !file.ends_with("/.audiomill"));
         found
     }
 }

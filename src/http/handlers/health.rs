@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::http::error::Problem;
 use crate::http::response::body::{Body, json};
 use crate::http::service::Server;
+use crate::jobs::JobsError;
 
 /// `GET /healthz`: the process answers.
 pub(super) fn alive() -> Response<Body> {
@@ -21,12 +22,17 @@ pub(super) fn alive() -> Response<Body> {
 
 /// `GET /readyz`: work would be accepted and kept.
 pub(super) async fn ready(server: &Server) -> Result<Response<Body>, Problem> {
-    server.jobs().admit(None).await?;
+    if server.jobs().is_draining() {
+        return Err(JobsError::Draining.into());
+    }
     server.database().check().await.map_err(|error| {
         tracing::error!(%error, "the database is not usable");
         Problem::new("not_usable", "The database is not usable.")
     })?;
-    server.jobs().check_storage().await?;
+    server.jobs().check_storage().await.map_err(|error| {
+        tracing::error!(%error, "the disk is not usable");
+        Problem::new("not_usable", "The disk is full or not usable.")
+    })?;
     Ok(json(
         StatusCode::OK,
         &json!({

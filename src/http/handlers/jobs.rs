@@ -10,6 +10,7 @@ use crate::http::response::body::{Body, bare, json, json_unless_known};
 use crate::http::response::job::job_object;
 use crate::http::service::{Call, Server};
 use crate::jobs::Job;
+use crate::jobs::live::Running;
 use crate::jobs::store::sqlite::Selection;
 
 const LIMIT_DEFAULT: u32 = 100;
@@ -18,12 +19,12 @@ const LIMIT_MAX: u32 = 500;
 /// `GET /api/v1/jobs`.
 pub(super) async fn list(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let selection = selection(call)?;
-    let page = server.jobs().list(selection).await?;
+    let (page, running) = server.jobs().list(selection).await?;
     let next = (page.jobs.len() == selection.limit as usize)
         .then(|| page.jobs.last().map(|job| job.id.to_string()))
         .flatten();
     let answer = json!({
-        "jobs": page.jobs.iter().map(|job| object(server, job)).collect::<Vec<_>>(),
+        "jobs": page.jobs.iter().map(|job| object(server, job, running.get(&job.id))).collect::<Vec<_>>(),
         "total": page.total,
         "limit": selection.limit,
         "offset": selection.offset,
@@ -72,8 +73,8 @@ fn selection(call: &Call) -> Result<Selection, Problem> {
 
 /// `GET /api/v1/jobs/{id}`.
 pub(super) async fn get(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    let job = server.jobs().get(call.caller()?.user, job_id(call)?).await?;
-    Ok(json_unless_known(&call.head.headers, &object(server, &job)))
+    let (job, running) = server.jobs().watch(call.caller()?.user, job_id(call)?).await?;
+    Ok(json_unless_known(&call.head.headers, &object(server, &job, running.as_ref())))
 }
 
 /// `DELETE /api/v1/jobs/{id}`.
@@ -85,15 +86,15 @@ pub(super) async fn delete(server: &Server, call: &Call) -> Result<Response<Body
 /// `POST /api/v1/jobs/{id}/cancel`.
 pub(super) async fn cancel(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let job = server.jobs().cancel(call.caller()?.user, job_id(call)?).await?;
-    Ok(json(StatusCode::ACCEPTED, &object(server, &job)))
+    Ok(json(StatusCode::ACCEPTED, &object(server, &job, None)))
 }
 
 /// `POST /api/v1/jobs/{id}/retry`.
 pub(super) async fn retry(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let job = server.jobs().retry(call.caller()?.user, job_id(call)?).await?;
-    Ok(json(StatusCode::ACCEPTED, &object(server, &job)))
+    Ok(json(StatusCode::ACCEPTED, &object(server, &job, None)))
 }
 
-fn object(server: &Server, job: &Job) -> Value {
-    job_object(job, server.jobs().live().get(job.id).as_ref(), server.public_origin())
+fn object(server: &Server, job: &Job, running: Option<&Running>) -> Value {
+    job_object(job, running, server.public_origin())
 }

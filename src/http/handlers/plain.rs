@@ -1,7 +1,7 @@
 //! The plain routes: a phone's page, a shell script.
 
-use http::header::CONTENT_LENGTH;
-use http::{Response, StatusCode};
+use http::header::{CONTENT_LENGTH, RANGE};
+use http::{Method, Response, StatusCode};
 use hyper::body::Incoming as RequestBody;
 use serde_json::json;
 
@@ -27,6 +27,7 @@ pub(super) async fn upload(
     let length = length.and_then(|value| value.parse().ok());
     server.jobs().admit(length).await.map_err(|error| Problem::from(error).closing())?;
     let mut options = form::parse(call.head.uri.query().unwrap_or_default());
+    check_options(&options).map_err(|error| Problem::from(error).closing())?;
     let mut form = Form::open(&call.head.headers, body)?;
     let mut file: Option<(String, Received)> = None;
     loop {
@@ -52,8 +53,13 @@ pub(super) async fn upload(
 async fn receive(server: &Server, mut field: FileField) -> Result<Received, Problem> {
     let closing = |error| Problem::from(error).closing();
     let mut incoming = server.jobs().receive().await.map_err(closing)?;
+    let mut is_judged = false;
     while let Some(chunk) = field.chunk().await? {
         incoming.write(&chunk).await.map_err(closing)?;
+        if let (false, Some(head)) = (is_judged, incoming.head()) {
+            server.jobs().judge(head).map_err(closing)?;
+            is_judged = true;
+        }
     }
     if incoming.is_empty() && !field.is_named() {
         return Err(Problem::new("no_file", "No file"));
@@ -64,11 +70,10 @@ async fn receive(server: &Server, mut field: FileField) -> Result<Received, Prob
 /// `GET /status/{id}`.
 pub(super) async fn status(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let found = match job_id(call) {
-        Ok(id) => server.jobs().get(call.caller()?.user, id).await.map_err(Problem::from),
+        Ok(id) => server.jobs().watch(call.caller()?.user, id).await.map_err(Problem::from),
         Err(problem) => Err(problem),
     };
-    let job = found.map_err(Problem::as_unknown_job)?;
-    let running = server.jobs().live().get(job.id);
+    let (job, running) = found.map_err(Problem::as_unknown_job)?;
     Ok(json(StatusCode::OK, &plain_status(&job, running.as_ref(), server.public_origin())))
 }
 
@@ -81,5 +86,10 @@ pub(super) async fn download(server: &Server, call: &Call) -> Result<Response<Bo
         bytes: artifact.bytes,
         sha256: &artifact.sha256,
     };
-    download::send(&download, file, &call.head.headers).await
+    let mut conditions = call.head.headers.clone();
+    if call.head.method == Method::HEAD {
+        // Ranges are defined for GET alone (RFC 9110, section 14.2).
+        conditions.remove(RANGE);
+    }
+    download::send(&download, file, &conditions).await
 }

@@ -1,5 +1,7 @@
 //! Signing in by the one-time link, and out.
 
+use std::time::Duration;
+
 use http::header::{HeaderMap, SET_COOKIE, USER_AGENT};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -14,6 +16,9 @@ use crate::http::request::form;
 use crate::http::response::body::{Body, html, redirect};
 use crate::http::response::headers::Scheme;
 use crate::http::service::{Call, Server};
+
+/// A form of two short fields arrives within this time.
+const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// Which part of the sign-in page is shown.
 #[derive(Clone, Copy)]
@@ -98,9 +103,9 @@ fn document(
 async fn read_form(body: RequestBody) -> Result<Vec<(String, String)>, Problem> {
     let limit =
         Endpoint::Login.body_limit().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
-    let bytes = Limited::new(body, limit)
-        .collect()
-        .await
+    let collected = tokio::time::timeout(FORM_TIME, Limited::new(body, limit).collect()).await;
+    let bytes = collected
+        .map_err(|_| Problem::new("client_too_slow", "The form did not arrive in time.").closing())?
         .map_err(|_| Problem::new("bad_request", "The form is cut off or too long.").closing())?
         .to_bytes();
     Ok(form::parse(&String::from_utf8_lossy(&bytes)))

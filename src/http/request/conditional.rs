@@ -48,7 +48,9 @@ pub fn any_matches(list: &str, etag: &str) -> bool {
 
 fn parse_range(text: &str, length: u64) -> Wanted {
     let Some((first, last)) = text
-        .strip_prefix("bytes=")
+        .split_once('=')
+        .filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes"))
+        .map(|(_, ranges)| ranges)
         .filter(|ranges| !ranges.contains(','))
         .and_then(|range| range.trim().split_once('-'))
     else {
@@ -106,6 +108,7 @@ mod tests {
             ("bytes=-", Wanted::Whole),
             ("bytes=a-b", Wanted::Whole),
             ("bytes=+1-2", Wanted::Whole),
+            ("Bytes=0-1", part(0, 1)),
             ("items=0-1", Wanted::Whole),
         ] {
             assert_eq!(parse_range(range, 100), expected, "{range}");

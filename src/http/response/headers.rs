@@ -33,7 +33,9 @@ pub fn secure(headers: &mut HeaderMap, scheme: Scheme) {
     let policy = if is_page { PAGE_POLICY } else { DATA_POLICY };
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Not `no-referrer`: under that a browser sends `Origin: null` with our own forms, and over plain
+    // http nothing else tells them from another site's.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),

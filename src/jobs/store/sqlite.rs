@@ -6,7 +6,7 @@ mod write;
 
 pub use lease::{Claimed, Lease, Published, Recovered};
 pub use read::{Page, Selection};
-pub use write::NewJob;
+pub use write::{Ended, NewJob};
 
 use crate::db::Database;
 

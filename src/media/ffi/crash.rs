@@ -67,8 +67,9 @@ unsafe impl Send for CrashRecord {}
 unsafe impl Sync for CrashRecord {}
 
 impl CrashRecord {
-    /// Maps the file at `path` (made when missing), says what the last process left in it, clears
-    /// it, and installs the handlers.
+    /// Maps the file at `path` (made when missing), says what the last process left in it, and
+    /// installs the handlers. The traces stay until [`Self::forget_traces`]: a start that fails
+    /// half-way must not lose them.
     ///
     /// # Errors
     /// What the file system says.
@@ -77,7 +78,7 @@ impl CrashRecord {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         file.set_len(FILE_BYTES as u64)?;
         let record = Self { slots: map(&file)? };
-        let traces = record.take_traces();
+        let traces = record.traces();
         install_handlers();
         Ok((record, traces))
     }
@@ -89,6 +90,8 @@ impl CrashRecord {
             slot.state.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         });
         if let Some(slot) = free {
+            // A signal that an earlier job of this slot survived is not this one's.
+            slot.signal.store(0, Ordering::Release);
             for (place, byte) in slot.job.iter().zip(job) {
                 place.store(byte, Ordering::Relaxed);
             }
@@ -97,19 +100,25 @@ impl CrashRecord {
         AtWork { _thread_bound: std::marker::PhantomData }
     }
 
-    fn take_traces(&self) -> Vec<Trace> {
-        let mut traces = Vec::new();
+    /// Clears what the last process left, once it has been acted on. Before any work begins.
+    pub fn forget_traces(&self) {
         for slot in self.slots() {
-            if slot.state.swap(0, Ordering::AcqRel) != 0 {
+            slot.signal.store(0, Ordering::Release);
+            slot.state.store(0, Ordering::Release);
+        }
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        let at_work = self.slots().iter().filter(|slot| slot.state.load(Ordering::Acquire) != 0);
+        at_work
+            .map(|slot| {
                 let signal = slot.signal.load(Ordering::Acquire);
-                traces.push(Trace {
+                Trace {
                     job: std::array::from_fn(|i| slot.job[i].load(Ordering::Relaxed)),
                     signal: (signal != 0).then_some(signal),
-                });
-            }
-            slot.signal.store(0, Ordering::Release);
-        }
-        traces
+                }
+            })
+            .collect()
     }
 
     fn slots(&self) -> &[Slot] {
@@ -216,8 +225,9 @@ mod tests {
         assert_eq!(before, []);
         drop(record.enter([1; 16]));
         std::mem::forget(record.enter([2; 16]));
-        let (_, after) = CrashRecord::open(&path).expect("the same record");
+        let (reopened, after) = CrashRecord::open(&path).expect("the same record");
         assert_eq!(after, [Trace { job: [2; 16], signal: None }]);
+        reopened.forget_traces();
         let (_, cleared) = CrashRecord::open(&path).expect("the same record");
         assert_eq!(cleared, []);
     }

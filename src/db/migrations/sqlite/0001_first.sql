@@ -1,5 +1,10 @@
 -- Times are epoch milliseconds (UTC). Identifiers are UUIDv7 as text.
 
+-- Which database this is: the stores on disk remember whose they are.
+CREATE TABLE identity (
+    id TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE users (
     id          TEXT PRIMARY KEY,
     email       TEXT NOT NULL UNIQUE COLLATE NOCASE,

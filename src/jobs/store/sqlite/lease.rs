@@ -196,7 +196,14 @@ impl Store {
         .bind(&result.warnings)
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(owner) = owner else { return Ok(false) };
+        let Some(owner) = owner else {
+            // A commit whose answer was lost: the result is there already.
+            let published: i64 = sqlx::query_scalar("SELECT count(*) FROM artifacts WHERE id = $1")
+                .bind(result.artifact.to_string())
+                .fetch_one(&mut *tx)
+                .await?;
+            return Ok(published == 1);
+        };
         let blob = BlobId::generate().to_string();
         sqlx::query(
             "INSERT INTO blobs (id, owner_id, storage_key, bytes, sha256, state, created_at) \
@@ -294,6 +301,42 @@ impl Store {
         .rows_affected();
         tx.commit().await?;
         Ok(changed == 1)
+    }
+
+    /// Leases of this boot that ran out before `now` on its monotonic clock.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn expired(&self, boot: &str, now: i64) -> Result<Vec<Lease>, JobsError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT id, lease_token FROM jobs WHERE status = 'processing' AND lease_boot = $1 \
+             AND lease_until < $2",
+        )
+        .bind(boot)
+        .bind(now)
+        .fetch_all(self.db.reader())
+        .await?;
+        let lease = |(id, token): (String, String)| Some(Lease { job: id.parse().ok()?, token });
+        Ok(rows.into_iter().filter_map(lease).collect())
+    }
+
+    /// Hands back every job that the process `owner` holds. How many there were.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn hand_all_back(&self, owner: Uuid) -> Result<u64, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE jobs SET status = 'queued', interruptions = interruptions + 1, lease_owner = NULL, \
+             lease_token = NULL, lease_until = NULL, lease_boot = NULL \
+             WHERE lease_owner = $1 AND status = 'processing'",
+        )
+        .bind(owner.to_string())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(changed)
     }
 
     /// Puts every running job of the process before this one back into the line. `crashed` are

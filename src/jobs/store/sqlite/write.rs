@@ -2,7 +2,7 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::Store;
+use super::{Lease, Store};
 use crate::base::{BlobId, JobId, UserId};
 use crate::jobs::error::JobsError;
 
@@ -80,12 +80,12 @@ impl Store {
     }
 
     /// Ends a job that has not ended: `receiving`, `queued` or `processing` → `cancelled`.
-    /// Whether there was something to end.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn cancel(&self, id: JobId, now: i64) -> Result<bool, JobsError> {
+    pub async fn cancel(&self, id: JobId, now: i64) -> Result<Ended, JobsError> {
         let mut tx = self.db.begin().await?;
+        let lease = lease_of(&mut tx, id).await?;
         let changed = sqlx::query(
             "UPDATE jobs SET status = 'cancelled', completed_at = $2, suspect = 0, lease_owner = NULL, \
              lease_token = NULL, lease_until = NULL, lease_boot = NULL \
@@ -97,7 +97,7 @@ impl Store {
         .await?
         .rows_affected();
         tx.commit().await?;
-        Ok(changed == 1)
+        Ok(if changed == 1 { Ended::Now(lease) } else { Ended::Before })
     }
 
     /// Puts an ended job back into the line: `failed` or `cancelled` → `queued`, with a clean
@@ -130,14 +130,15 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Removes a job and marks the files nothing else points to. Their keys come back: the files
-    /// are to be deleted, then [`Self::forget_blobs`] called. A crash in between is finished by
-    /// [`Self::doomed_blobs`] at the next start.
+    /// Removes a job and marks the files nothing else points to. The lease it was under and the
+    /// files' keys come back: these are to be deleted, then [`Self::forget_blobs`] called. A crash
+    /// in between is finished by [`Self::doomed_blobs`] at the next start.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete(&self, id: JobId) -> Result<Vec<String>, JobsError> {
+    pub async fn delete(&self, id: JobId) -> Result<(Option<Lease>, Vec<String>), JobsError> {
         let mut tx = self.db.begin().await?;
+        let lease = lease_of(&mut tx, id).await?;
         let blobs: Vec<String> = sqlx::query_scalar(
             "SELECT blob_id FROM job_inputs WHERE job_id = $1 \
              UNION SELECT blob_id FROM artifacts WHERE job_id = $1",
@@ -154,7 +155,7 @@ impl Store {
             keys.extend(release(&mut tx, &blob).await?);
         }
         tx.commit().await?;
-        Ok(keys)
+        Ok((lease, keys))
     }
 
     /// Keys of files that are marked for deletion.
@@ -182,6 +183,27 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What became of an attempt to end a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was ended by this call; the lease it was under, if a worker had it.
+    Now(Option<Lease>),
+    /// It had ended before.
+    Before,
+}
+
+async fn lease_of(
+    tx: &mut Transaction<'_, Sqlite>,
+    job: JobId,
+) -> Result<Option<Lease>, JobsError> {
+    let token: Option<Option<String>> =
+        sqlx::query_scalar("SELECT lease_token FROM jobs WHERE id = $1")
+            .bind(job.to_string())
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(token.flatten().map(|token| Lease { job, token }))
 }
 
 /// Marks a blob for deletion when nothing points to it; its key then.
