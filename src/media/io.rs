@@ -41,6 +41,11 @@ impl Source {
         self.length
     }
 
+    /// The stream itself, for a look before libav gets it.
+    pub fn stream(&mut self) -> &mut dyn ReadSeek {
+        &mut *self.stream
+    }
+
     /// The first bytes, at most `count`; the source stands at its start afterwards.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod io;
 pub mod limits;
 pub mod options;
 pub mod plan;
+pub mod prescan;
 pub mod probe;
 pub mod progress;
 pub mod request;

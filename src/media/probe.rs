@@ -11,6 +11,7 @@ use super::ffi::input::{self, StreamFacts, StreamKind};
 use super::ffi::log::CaptureGuard;
 use super::io::{Source, Watch, source_io};
 use super::limits::Limits;
+use super::prescan::{self, Verdict};
 use super::sniff::{HEAD_BYTES, Kind, sniff};
 use super::stage::failed;
 
@@ -108,23 +109,30 @@ pub fn open(
     log: &CaptureGuard,
 ) -> Result<Opened, Failure> {
     watch.progress.enter(Stage::Reading);
-    let head = source.peek(HEAD_BYTES).map_err(|error| {
-        Failure::new(
-            FailureCode::InputGone,
-            Stage::Reading,
-            format!("The source cannot be read: {error}."),
-        )
-    })?;
+    let head = source.peek(HEAD_BYTES).map_err(|error| cannot_read(&error))?;
     if head.is_empty() {
         return Err(Failure::new(FailureCode::EmptyFile, Stage::Reading, "The file is empty."));
     }
     let kind = sniff(&head);
+    let tags = prescan::scan(source.stream()).map_err(|error| cannot_read(&error))?;
+    if tags == Verdict::TooMany {
+        return Err(Failure::new(
+            FailureCode::LimitExceeded,
+            Stage::Reading,
+            format!("The file brings more than {} tags.", prescan::TAGS_MAX),
+        ));
+    }
     let started = Instant::now();
     let opened = open_input(source, limits, watch);
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
     let probe = examine(&input, kind, limits)?;
     Ok(Opened { input, probe })
+}
+
+fn cannot_read(error: &std::io::Error) -> Failure {
+    let message = format!("The source cannot be read: {error}.");
+    Failure::new(FailureCode::InputGone, Stage::Reading, message)
 }
 
 fn open_input(source: Source, limits: &Limits, watch: &Watch) -> Result<Input, Error> {

@@ -1,0 +1,201 @@
+//! How many tags a file brings, counted before libav sees them.
+//!
+//! libav's dictionaries take time that grows with the square of their entries, inside one call that
+//! no cancel reaches: a megabyte of tiny ID3 frames holds a thread for a minute. Counting them costs
+//! a walk over their headers.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// Entries a source may bring; real files have a few dozen.
+pub const TAGS_MAX: usize = 4096;
+
+/// What the walk found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As many as a file may have, or a kind that is not counted here.
+    Fine,
+    /// More than [`TAGS_MAX`].
+    TooMany,
+}
+
+/// Counts ID3v2 frames (ID3v2.2 to 2.4) and the Vorbis comments of FLAC and Ogg at the beginning of
+/// `stream`, which stands at its start before and after.
+///
+/// # Errors
+/// What the stream says. A header that makes no sense ends the count: libav will find it too.
+pub fn scan(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
+    let verdict = walk(stream);
+    stream.seek(SeekFrom::Start(0))?;
+    match verdict {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Verdict::Fine),
+        other => other,
+    }
+}
+
+fn walk(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
+    let mut magic = [0; 4];
+    stream.read_exact(&mut magic)?;
+    let mut frames = 0;
+    // Taggers pile ID3 tags up, also before a FLAC stream.
+    while magic.starts_with(b"ID3") {
+        frames += id3_frames(stream, magic[3])?;
+        if frames > TAGS_MAX {
+            return Ok(Verdict::TooMany);
+        }
+        stream.read_exact(&mut magic)?;
+    }
+    match &magic {
+        b"fLaC" => flac_comments(stream),
+        b"OggS" => ogg_comments(stream),
+        _ => Ok(Verdict::Fine),
+    }
+}
+
+/// Frames of one ID3v2 tag whose identifier and major version are read already; the stream stands
+/// behind the tag afterwards (ID3v2.4.0 structure, sections 3 and 4).
+fn id3_frames(stream: &mut (impl Read + Seek + ?Sized), version: u8) -> io::Result<usize> {
+    let mut header = [0; 6];
+    stream.read_exact(&mut header)?;
+    let length = u64::from(synchsafe(&header[2..6]));
+    let start = stream.stream_position()?;
+    let (id_bytes, header_bytes) = if version == 2 { (3, 6) } else { (4, 10) };
+    let mut frames = 0;
+    let mut position = 0;
+    while position + header_bytes <= length && frames <= TAGS_MAX {
+        let mut frame = [0; 10];
+        #[expect(clippy::cast_possible_truncation, reason = "6 or 10")]
+        let frame = &mut frame[..header_bytes as usize];
+        stream.read_exact(frame)?;
+        if frame[..id_bytes].iter().all(|&byte| byte == 0) {
+            break;
+        }
+        let size = match version {
+            2 => big_endian(&frame[3..6]),
+            3 => big_endian(&frame[4..8]),
+            _ => synchsafe(&frame[4..8]),
+        };
+        frames += 1;
+        position += header_bytes + u64::from(size);
+        stream.seek(SeekFrom::Start(start + position))?;
+    }
+    stream.seek(SeekFrom::Start(start + length))?;
+    Ok(frames)
+}
+
+/// Looks for FLAC's VORBIS_COMMENT block (RFC 9639, section 8.6).
+fn flac_comments(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
+    const VORBIS_COMMENT: u8 = 4;
+    loop {
+        let mut header = [0; 4];
+        stream.read_exact(&mut header)?;
+        let length = i64::from(big_endian(&header[1..4]));
+        if header[0] & 0x7f == VORBIS_COMMENT && comment_count(stream)? > TAGS_MAX {
+            return Ok(Verdict::TooMany);
+        }
+        if header[0] & 0x7f == VORBIS_COMMENT || header[0] & 0x80 != 0 {
+            return Ok(Verdict::Fine);
+        }
+        stream.seek(SeekFrom::Current(length))?;
+    }
+}
+
+/// Looks for the comment header near the beginning of an Ogg stream (Vorbis I, section 5.2.1;
+/// RFC 7845, section 5.2). It starts on the second page, whose packet begins with a known mark.
+fn ogg_comments(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
+    const MARKS: [&[u8]; 2] = [b"\x03vorbis", b"OpusTags"];
+    let mut head = Vec::new();
+    stream.seek(SeekFrom::Start(0))?;
+    (&mut *stream).take(4096).read_to_end(&mut head)?;
+    for mark in MARKS {
+        let found = head.windows(mark.len()).position(|window| window == mark);
+        if let Some(position) = found {
+            stream.seek(SeekFrom::Start((position + mark.len()) as u64))?;
+            let many = comment_count(stream)? > TAGS_MAX;
+            return Ok(if many { Verdict::TooMany } else { Verdict::Fine });
+        }
+    }
+    Ok(Verdict::Fine)
+}
+
+/// The number of comments a comment header announces: behind the vendor string, little-endian.
+fn comment_count(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<usize> {
+    let mut number = [0; 4];
+    stream.read_exact(&mut number)?;
+    stream.seek(SeekFrom::Current(i64::from(u32::from_le_bytes(number))))?;
+    stream.read_exact(&mut number)?;
+    Ok(usize::try_from(u32::from_le_bytes(number)).unwrap_or(usize::MAX))
+}
+
+fn synchsafe(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |value, byte| value << 7 | u32::from(byte & 0x7f))
+}
+
+fn big_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn id3(frames: usize) -> Vec<u8> {
+        let mut body = Vec::new();
+        for _ in 0..frames {
+            body.extend_from_slice(b"TXXX\0\0\0\x03\0\0\0ab");
+        }
+        let length = u32::try_from(body.len()).expect("a small tag");
+        let mut tag = b"ID3\x04\0\0".to_vec();
+        tag.extend([21, 14, 7, 0].map(|shift| (length >> shift & 0x7f) as u8));
+        tag.extend(body);
+        tag
+    }
+
+    fn flac(comments: u32) -> Vec<u8> {
+        let mut file = b"fLaC\0\0\0\x22".to_vec();
+        file.extend([0; 34]);
+        file.extend(b"\x84\0\0\x0c\x04\0\0\0test");
+        file.extend(comments.to_le_bytes());
+        file
+    }
+
+    fn verdict(file: Vec<u8>) -> Verdict {
+        let mut stream = Cursor::new(file);
+        let verdict = scan(&mut stream).expect("a readable stream");
+        assert_eq!(stream.position(), 0, "it stands at its start again");
+        verdict
+    }
+
+    #[test]
+    fn ordinary_files_pass_and_tag_bombs_do_not() {
+        assert_eq!(verdict(id3(40)), Verdict::Fine);
+        assert_eq!(verdict(id3(TAGS_MAX + 1)), Verdict::TooMany);
+        assert_eq!(verdict([id3(3000), id3(3000)].concat()), Verdict::TooMany, "piled up");
+        assert_eq!(verdict(flac(12)), Verdict::Fine);
+        assert_eq!(verdict(flac(1_000_000)), Verdict::TooMany);
+        assert_eq!(verdict([id3(1), flac(1_000_000)].concat()), Verdict::TooMany);
+        let opus = |count: u32| {
+            [b"OggS....OpusHead....OggS....OpusTags\0\0\0\0".to_vec(), count.to_le_bytes().to_vec()]
+                .concat()
+        };
+        assert_eq!(verdict(opus(3)), Verdict::Fine);
+        assert_eq!(verdict(opus(90_000)), Verdict::TooMany);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_something_else_passes() {
+        for file in [
+            b"".to_vec(),
+            b"ID".to_vec(),
+            b"ID3\x04\0\0".to_vec(),
+            b"RIFFxxxxWAVE".to_vec(),
+            b"fLaC".to_vec(),
+        ] {
+            assert_eq!(verdict(file.clone()), Verdict::Fine, "{file:?}");
+        }
+        let mut lies = id3(2);
+        lies[9] = 0x7f;
+        assert_eq!(verdict(lies), Verdict::Fine);
+    }
+}
