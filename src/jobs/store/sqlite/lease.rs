@@ -5,7 +5,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
-use crate::base::{ArtifactId, BlobId, JobId, UserId};
+use super::write::{StoredFile, insert_blob};
+use crate::base::{ArtifactId, JobId, UserId};
 use crate::jobs::error::JobsError;
 
 /// The right to work on one job until a moment.
@@ -204,19 +205,13 @@ impl Store {
                 .await?;
             return Ok(published == 1);
         };
-        let blob = BlobId::generate().to_string();
-        sqlx::query(
-            "INSERT INTO blobs (id, owner_id, storage_key, bytes, sha256, state, created_at) \
-             VALUES ($1, $2, $3, $4, $5, 'stored', $6)",
-        )
-        .bind(&blob)
-        .bind(&owner)
-        .bind(&result.storage_key)
-        .bind(i64::try_from(result.bytes).unwrap_or(i64::MAX))
-        .bind(result.sha256.as_slice())
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
+        let stored = StoredFile {
+            owner: &owner,
+            storage_key: &result.storage_key,
+            bytes: result.bytes,
+            sha256: &result.sha256,
+        };
+        let blob = insert_blob(&mut tx, &stored, now).await?;
         sqlx::query(
             "INSERT INTO artifacts (id, job_id, position, blob_id, kind, name, mime_type, created_at) \
              VALUES ($1, $2, 0, $3, 'output', $4, $5, $6)",

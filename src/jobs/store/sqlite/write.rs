@@ -42,20 +42,14 @@ impl Store {
         if u64::try_from(waiting).unwrap_or(0) >= queue_limit {
             return Err(JobsError::QueueFull(queue_limit));
         }
-        let (id, owner, blob) =
-            (job.id.to_string(), job.owner.to_string(), BlobId::generate().to_string());
-        sqlx::query(
-            "INSERT INTO blobs (id, owner_id, storage_key, bytes, sha256, state, created_at) \
-             VALUES ($1, $2, $3, $4, $5, 'stored', $6)",
-        )
-        .bind(&blob)
-        .bind(&owner)
-        .bind(&job.storage_key)
-        .bind(i64::try_from(job.bytes).unwrap_or(i64::MAX))
-        .bind(job.sha256.as_slice())
-        .bind(job.created_at)
-        .execute(&mut *tx)
-        .await?;
+        let (id, owner) = (job.id.to_string(), job.owner.to_string());
+        let stored = StoredFile {
+            owner: &owner,
+            storage_key: &job.storage_key,
+            bytes: job.bytes,
+            sha256: &job.sha256,
+        };
+        let blob = insert_blob(&mut tx, &stored, job.created_at).await?;
         sqlx::query(
             "INSERT INTO jobs (id, owner_id, type, status, options, source, created_at) \
              VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5)",
@@ -192,6 +186,36 @@ pub enum Ended {
     Now(Option<Lease>),
     /// It had ended before.
     Before,
+}
+
+/// A file that has just been published.
+pub(super) struct StoredFile<'a> {
+    pub(super) owner: &'a str,
+    pub(super) storage_key: &'a str,
+    pub(super) bytes: u64,
+    pub(super) sha256: &'a [u8; 32],
+}
+
+/// Enters a file; the id of its row.
+pub(super) async fn insert_blob(
+    tx: &mut Transaction<'_, Sqlite>,
+    file: &StoredFile<'_>,
+    now: i64,
+) -> Result<String, JobsError> {
+    let id = BlobId::generate().to_string();
+    sqlx::query(
+        "INSERT INTO blobs (id, owner_id, storage_key, bytes, sha256, state, created_at) \
+         VALUES ($1, $2, $3, $4, $5, 'stored', $6)",
+    )
+    .bind(&id)
+    .bind(file.owner)
+    .bind(file.storage_key)
+    .bind(i64::try_from(file.bytes).unwrap_or(i64::MAX))
+    .bind(file.sha256.as_slice())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(id)
 }
 
 async fn lease_of(

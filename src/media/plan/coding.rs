@@ -1,0 +1,145 @@
+//! Sample rate, depth and bits: how the codec is to spend what it gets.
+
+use crate::base::BitRate;
+use crate::media::catalog::{Coding, FormatEntry, pcm_encoder, standard_bitrate};
+use crate::media::failure::Warning;
+use crate::media::probe::AudioStream;
+use crate::media::request::{BitDepth, Format, Request};
+
+/// The rates the encoder may get: its own list, or the one nearest to what was asked for.
+pub(super) fn plan_rates(
+    request: &Request,
+    entry: &FormatEntry,
+    rates: Vec<u32>,
+    warnings: &mut Vec<Warning>,
+) -> Vec<u32> {
+    let Some(wanted) = request.sample_rate else { return rates };
+    let nearest = rates.iter().copied().min_by_key(|rate| rate.abs_diff(wanted)).unwrap_or(wanted);
+    if nearest != wanted {
+        warnings.push(Warning::new(
+            "sample_rate_adjusted",
+            format!("{} has no {wanted} Hz: {nearest} Hz is the nearest.", entry.spec.label),
+        ));
+    }
+    vec![nearest]
+}
+
+/// The rate that comes out: libavfilter takes the one nearest to the source's.
+pub(super) fn planned_rate(source: &AudioStream, rates: &[u32]) -> u32 {
+    let nearest = rates.iter().copied().min_by_key(|rate| rate.abs_diff(source.sample_rate));
+    nearest.unwrap_or(source.sample_rate)
+}
+
+/// The bitrate the codec will really run at, with a word when it is not the one asked for.
+///
+/// MP3 has a table of rates for each MPEG version (ISO/IEC 11172-3 and 13818-3; LAME takes the
+/// nearest), AAC at most 6144 bits per channel and frame of 1024 samples (ISO/IEC 14496-3), Opus at
+/// most 256 kbit/s a channel (libopus refuses more).
+pub(super) fn plan_bitrate(
+    asked: BitRate,
+    request: &Request,
+    channels: u32,
+    sample_rate: u32,
+    warnings: &mut Vec<Warning>,
+) -> BitRate {
+    const MPEG_1: &[u32] = &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+    const MPEG_2: &[u32] = &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+    const MPEG_2_5: &[u32] = &[8, 16, 24, 32, 40, 48, 56, 64];
+    let kbit = asked.bits_per_second() / 1000;
+    let runs_at = match request.format {
+        Format::Mp3 => {
+            let table = match sample_rate {
+                ..16_000 => MPEG_2_5,
+                16_000..32_000 => MPEG_2,
+                32_000.. => MPEG_1,
+            };
+            table.iter().copied().min_by_key(|step| step.abs_diff(kbit)).unwrap_or(kbit)
+        }
+        Format::M4a => kbit.min(6 * channels * sample_rate / 1000),
+        Format::Opus => kbit.min(256 * channels),
+        Format::Ogg | Format::Flac | Format::Alac | Format::Wav | Format::Aiff => kbit,
+    };
+    let reaches = BitRate::kbit(runs_at.max(1));
+    if runs_at != kbit && request.bitrate.is_some() {
+        warnings.push(Warning::new("bitrate_adjusted", format!(
+            "{asked}bit/s is not to be had with {channels} {} at {sample_rate} Hz: it is {reaches}bit/s.",
+            if channels == 1 { "channel" } else { "channels" },
+        )));
+    }
+    match request.format {
+        // These two come to the same by themselves, and byte by byte as the command does.
+        Format::Mp3 | Format::M4a => asked,
+        Format::Opus | Format::Ogg | Format::Flac | Format::Alac | Format::Wav | Format::Aiff => {
+            reaches
+        }
+    }
+}
+
+/// The encoder and, where the depth was asked for, the sample formats that carry it.
+pub(super) fn plan_depth(
+    source: &AudioStream,
+    request: &Request,
+    entry: &FormatEntry,
+    warnings: &mut Vec<Warning>,
+) -> (&'static str, Vec<String>) {
+    let Coding::Lossless { depths, .. } = &entry.spec.coding else {
+        return (entry.spec.encoder, Vec::new());
+    };
+    let kept = kept_depth(source);
+    if request.bit_depth.is_none() && !depths.contains(&kept) && source.is_lossless() {
+        warnings.push(Warning::new(
+            "bit_depth_reduced",
+            format!(
+                "{} stores 24 bits at the most; the source has {}.",
+                entry.spec.label,
+                match kept {
+                    BitDepth::Float32 => "floating point samples",
+                    BitDepth::Int16 | BitDepth::Int24 | BitDepth::Int32 => "32",
+                }
+            ),
+        ));
+    }
+    let depth = request.bit_depth.unwrap_or(kept);
+    if let Some((encoder, sample_format)) = pcm_encoder(entry.format, depth) {
+        return (encoder, vec![sample_format.to_owned()]);
+    }
+    let planar = if entry.format == Format::Alac { "p" } else { "" };
+    let formats = match request.bit_depth {
+        None => Vec::new(),
+        Some(BitDepth::Int16) => vec![format!("s16{planar}")],
+        Some(BitDepth::Int24 | BitDepth::Int32 | BitDepth::Float32) => vec![format!("s32{planar}")],
+    };
+    (entry.spec.encoder, formats)
+}
+
+/// The depth that loses nothing of the source; a lossy source has none, 16 bits are enough for it.
+fn kept_depth(source: &AudioStream) -> BitDepth {
+    match source.bits_per_sample {
+        _ if source.is_float => BitDepth::Float32,
+        0..=16 => BitDepth::Int16,
+        17..=24 => BitDepth::Int24,
+        _ => BitDepth::Int32,
+    }
+}
+
+/// Bitrate, place on the VBR scale, effort.
+pub(super) fn plan_coding(
+    request: &Request,
+    entry: &FormatEntry,
+    channels: u32,
+) -> (Option<BitRate>, Option<i32>, Option<i32>) {
+    match &entry.spec.coding {
+        Coding::Lossy { vbr: Some(_), .. } if request.quality.is_some() => {
+            (None, request.quality, None)
+        }
+        Coding::Lossy { .. } => {
+            let standard = standard_bitrate(&entry.spec.coding, channels);
+            (request.bitrate.or(standard), None, request.quality)
+        }
+        Coding::Quality { .. } if request.bitrate.is_some() => (request.bitrate, None, None),
+        Coding::Quality { steps: [_, standard, _], .. } => {
+            (None, Some(request.quality.unwrap_or(*standard)), None)
+        }
+        Coding::Lossless { .. } => (None, None, request.quality),
+    }
+}

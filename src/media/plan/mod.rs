@@ -1,0 +1,270 @@
+//! What will be done: decided from facts alone, before anything is opened for writing.
+
+mod check;
+mod coding;
+mod layout;
+
+pub use check::plan_options;
+
+use self::coding::{plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate};
+use self::layout::{output_channels, plan_layouts};
+use super::catalog::FormatEntry;
+use super::failure::Warning;
+use super::probe::{AudioStream, Probe};
+use super::request::{Carry, Exactness, Format, Request};
+use crate::base::BitRate;
+
+/// A decision, ready to be carried out, shown and reported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Target format.
+    pub format: Format,
+    /// Position of the source's stream in its container.
+    pub stream: usize,
+    /// libav's decoder.
+    pub decoder: String,
+    /// libav's encoder.
+    pub encoder: &'static str,
+    /// libav's muxer.
+    pub muxer: &'static str,
+    /// Target in bits per second.
+    pub bit_rate: Option<BitRate>,
+    /// Position on the codec's VBR scale.
+    pub vbr_quality: Option<i32>,
+    /// Effort of the encoder.
+    pub compression_level: Option<i32>,
+    /// What the encoder may be given; libavfilter picks the nearest to the source.
+    pub accepts: Accepts,
+    /// Whether tags are carried over.
+    pub tags: Carry,
+    /// For comparisons with the command.
+    pub exactness: Exactness,
+    /// Deviations known beforehand.
+    pub warnings: Vec<Warning>,
+}
+
+/// Lists for the format filter; an empty one means "anything".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepts {
+    /// Sample formats by name.
+    pub sample_formats: Vec<String>,
+    /// Sample rates in Hz.
+    pub sample_rates: Vec<u32>,
+    /// Channel layouts by name.
+    pub channel_layouts: Vec<String>,
+}
+
+/// The request cannot be met, and what would work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unsupported {
+    /// The option at fault.
+    pub option: &'static str,
+    /// One sentence: option, format, what would work.
+    pub message: String,
+}
+
+fn unsupported(option: &'static str, message: String) -> Unsupported {
+    Unsupported { option, message }
+}
+
+/// Decides how to make what `request` asks for out of `probe`'s source.
+///
+/// # Errors
+/// [`Unsupported`], when the format cannot take an option or the source has no such stream.
+pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Plan, Unsupported> {
+    plan_options(request, entry)?;
+    let source = choose_stream(probe, request)?;
+    let lists = entry.encoder.clone().unwrap_or_default();
+    let mut warnings = Vec::new();
+    if probe.covers > 0 && request.exactness == Exactness::Ordinary {
+        warnings.push(Warning::new("cover_dropped", "The cover picture is not carried over yet."));
+    }
+    if probe.chapters > 0 && request.exactness == Exactness::Ordinary {
+        warnings.push(Warning::new("chapters_dropped", "Chapters are not carried over yet."));
+    }
+
+    let channel_layouts = plan_layouts(request, entry)?;
+    let channels = output_channels(source.channels, &channel_layouts);
+    if request.channels.is_none() && channels < source.channels {
+        warnings.push(Warning::new(
+            "downmixed",
+            format!(
+                "{} cannot have {} channels: mixed down to {channels}.",
+                entry.spec.label, source.channels
+            ),
+        ));
+    }
+    let sample_rates = plan_rates(request, entry, lists.sample_rates, &mut warnings);
+    let (encoder, sample_formats) = plan_depth(source, request, entry, &mut warnings);
+    let (asked, vbr_quality, compression_level) = plan_coding(request, entry, channels);
+    let sample_rate = planned_rate(source, &sample_rates);
+    let bit_rate =
+        asked.map(|asked| plan_bitrate(asked, request, channels, sample_rate, &mut warnings));
+    Ok(Plan {
+        format: request.format,
+        stream: source.index,
+        decoder: source.decoder.clone(),
+        encoder,
+        muxer: entry.spec.muxer,
+        bit_rate,
+        vbr_quality,
+        compression_level,
+        accepts: Accepts {
+            sample_formats: if sample_formats.is_empty() {
+                lists.sample_formats
+            } else {
+                sample_formats
+            },
+            sample_rates,
+            channel_layouts,
+        },
+        tags: match request.exactness {
+            Exactness::Ordinary => request.tags,
+            Exactness::BitExact => Carry::Drop,
+        },
+        exactness: request.exactness,
+        warnings,
+    })
+}
+
+fn choose_stream<'a>(probe: &'a Probe, request: &Request) -> Result<&'a AudioStream, Unsupported> {
+    let chosen = match request.stream {
+        Some(number) => probe.audio.get(number),
+        None => probe.audio.iter().find(|stream| stream.is_default).or_else(|| probe.audio.first()),
+    };
+    chosen.ok_or_else(|| {
+        unsupported(
+            "stream",
+            format!(
+                "There is no audio stream {}; the file has {}, counted from 0.",
+                request.stream.unwrap_or(0),
+                probe.audio.len()
+            ),
+        )
+    })
+}
+
+impl Accepts {
+    /// The argument text of libavfilter's `aformat`; empty when anything is welcome.
+    #[must_use]
+    pub fn filter_argument(&self) -> String {
+        let rates: Vec<String> = self.sample_rates.iter().map(ToString::to_string).collect();
+        [
+            ("sample_fmts", self.sample_formats.join("|")),
+            ("sample_rates", rates.join("|")),
+            ("channel_layouts", self.channel_layouts.join("|")),
+        ]
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(name, list)| format!("{name}={list}"))
+        .collect::<Vec<_>>()
+        .join(":")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::Catalog;
+    use super::super::request::BitDepth;
+    use super::*;
+
+    fn source(channels: u32, bits: u32) -> Probe {
+        Probe {
+            container: "wav".into(),
+            duration_seconds: Some(1.0),
+            audio: vec![AudioStream {
+                index: 0,
+                codec: "pcm_s16le".into(),
+                decoder: "pcm_s16le".into(),
+                sample_rate: 44_100,
+                channels,
+                bits_per_sample: bits,
+                is_float: false,
+                bit_rate: 0,
+                duration_seconds: Some(1.0),
+                is_default: false,
+                tags: Vec::new(),
+            }],
+            covers: 0,
+            chapters: 0,
+            tags: Vec::new(),
+        }
+    }
+
+    fn planned(probe: &Probe, request: &Request) -> Result<Plan, Unsupported> {
+        plan(probe, request, Catalog::of_this_build().entry(request.format))
+    }
+
+    #[test]
+    fn mono_stays_mono_at_half_the_bitrate() {
+        let plan = planned(&source(1, 16), &Request::new(Format::Mp3)).expect("a plan");
+        assert_eq!(plan.bit_rate, Some(BitRate::kbit(96)));
+        assert_eq!(plan.warnings, []);
+    }
+
+    #[test]
+    fn surround_to_mp3_is_mixed_down_and_says_so() {
+        let plan = planned(&source(6, 16), &Request::new(Format::Mp3)).expect("a plan");
+        assert_eq!(plan.bit_rate, Some(BitRate::kbit(192)));
+        assert_eq!(plan.warnings[0].code, "downmixed");
+    }
+
+    #[test]
+    fn depth_is_kept_by_pcm_targets() {
+        let plan = planned(&source(2, 24), &Request::new(Format::Wav)).expect("a plan");
+        assert_eq!((plan.encoder, plan.bit_rate), ("pcm_s24le", None));
+        let lossy = planned(&source(2, 0), &Request::new(Format::Aiff)).expect("a plan");
+        assert_eq!(lossy.encoder, "pcm_s16be");
+    }
+
+    #[test]
+    fn options_a_format_cannot_take_are_refused_with_what_would_work() {
+        let refused = |request: Request| planned(&source(2, 16), &request).err().map(|e| e.option);
+        let flac = Request::new(Format::Flac);
+        assert_eq!(
+            refused(Request { bitrate: Some(BitRate::MIN), ..flac.clone() }),
+            Some("bitrate")
+        );
+        assert_eq!(
+            refused(Request { bit_depth: Some(BitDepth::Float32), ..flac.clone() }),
+            Some("bit_depth")
+        );
+        assert_eq!(refused(Request { quality: Some(13), ..flac }), Some("quality"));
+        let mp3 = Request::new(Format::Mp3);
+        assert_eq!(refused(Request { channels: Some(6), ..mp3.clone() }), Some("channels"));
+        assert_eq!(
+            refused(Request { bit_depth: Some(BitDepth::Int16), ..mp3.clone() }),
+            Some("bit_depth")
+        );
+        assert_eq!(refused(Request { stream: Some(1), ..mp3 }), Some("stream"));
+        assert_eq!(
+            refused(Request { quality: Some(1), ..Request::new(Format::M4a) }),
+            Some("quality")
+        );
+    }
+
+    #[test]
+    fn a_bitrate_the_codec_cannot_run_at_is_said_so() {
+        let warned = |format, kbit, channels| {
+            let request = Request { bitrate: Some(BitRate::kbit(kbit)), ..Request::new(format) };
+            let plan = planned(&source(channels, 16), &request).expect("a plan");
+            plan.warnings.first().map(|warning| warning.message.clone())
+        };
+        assert_eq!(warned(Format::Mp3, 192, 2), None);
+        assert_eq!(
+            warned(Format::Mp3, 512, 2).as_deref(),
+            Some("512kbit/s is not to be had with 2 channels at 44100 Hz: it is 320kbit/s.")
+        );
+        assert!(warned(Format::Opus, 512, 1).is_some() && warned(Format::Opus, 512, 2).is_none());
+        assert!(warned(Format::M4a, 320, 1).is_some() && warned(Format::M4a, 256, 1).is_none());
+    }
+
+    #[test]
+    fn a_rate_the_encoder_has_not_becomes_the_nearest_with_a_warning() {
+        let request = Request { sample_rate: Some(44_100), ..Request::new(Format::Opus) };
+        let plan = planned(&source(2, 16), &request).expect("a plan");
+        assert_eq!(plan.accepts.sample_rates, [48_000]);
+        assert_eq!(plan.warnings[0].code, "sample_rate_adjusted");
+    }
+}
