@@ -70,7 +70,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 20] = [
+pub const TABLE: [Row; 21] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -85,6 +85,7 @@ pub const TABLE: [Row; 20] = [
     row(Endpoint::Ready, Method::GET, "/readyz"),
     row(Endpoint::Asset, Method::GET, "/_app/{build}/{*file}"),
     row(Endpoint::ApiRoot, Method::GET, "/api/v1"),
+    row(Endpoint::ApiRoot, Method::GET, "/api/v1/"),
     row(Endpoint::ListJobs, Method::GET, "/api/v1/jobs"),
     row(Endpoint::GetJob, Method::GET, "/api/v1/jobs/{id}"),
     row(Endpoint::DeleteJob, Method::DELETE, "/api/v1/jobs/{id}"),

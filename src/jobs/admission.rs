@@ -74,15 +74,17 @@ pub fn request_of(options: &str) -> Result<Request, JobsError> {
 /// # Errors
 /// `NotAudio` or `NotAccepted`, naming what was found.
 pub fn admit(head: &[u8], allowed: &AllowedTypes) -> Result<Admitted, JobsError> {
-    let (mime_type, extension) = match sniff(head) {
-        Kind::Media { mime_type, extension } => (mime_type, extension),
+    let (mime_type, extension, source) = match sniff(head) {
+        Kind::Media { mime_type, extension } => {
+            (mime_type, extension, json!({ "container": extension }))
+        }
         Kind::Other { name } => return Err(JobsError::NotAudio(name)),
         Kind::Playlist { name } => {
             return Err(JobsError::NotAccepted(format!(
                 "This is {name}: it names other files and holds no sound itself. Send those files instead."
             )));
         }
-        Kind::Unknown => ("application/octet-stream", "bin"),
+        Kind::Unknown => ("application/octet-stream", "bin", json!({})),
     };
     if let AllowedTypes::Only(list) = allowed
         && !list.iter().any(|entry| matches(entry, mime_type, extension))
@@ -92,10 +94,6 @@ pub fn admit(head: &[u8], allowed: &AllowedTypes) -> Result<Admitted, JobsError>
             list.join(", ")
         )));
     }
-    let source = match sniff(head) {
-        Kind::Media { .. } => json!({ "container": extension }),
-        Kind::Other { .. } | Kind::Playlist { .. } | Kind::Unknown => json!({}),
-    };
     Ok(Admitted { extension, source: source.to_string() })
 }
 

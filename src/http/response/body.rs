@@ -29,27 +29,31 @@ pub fn empty() -> Body {
 
 /// A JSON answer.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_string(value)
-        .unwrap_or_else(|error| unreachable!("our own values have string keys: {error}"));
-    with_type(status, "application/json", text)
+    with_type(status, "application/json", text_of(value))
 }
 
 /// A JSON answer with a validator over its bytes; "not modified" when the client has just these.
 /// What polls pays for what changed only.
 pub fn json_unless_known(request: &HeaderMap, value: &impl Serialize) -> Response<Body> {
-    let mut response = json(StatusCode::OK, value);
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    let hash = digest::digest(&digest::SHA256, &text);
+    let text = text_of(value);
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let hash: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let etag = format!("\"{hash}\"");
     let known = request.get(IF_NONE_MATCH).and_then(|list| list.to_str().ok());
-    if known.is_some_and(|list| any_matches(list, &etag)) {
-        response = bare(StatusCode::NOT_MODIFIED);
-    }
+    let mut response = if known.is_some_and(|list| any_matches(list, &etag)) {
+        bare(StatusCode::NOT_MODIFIED)
+    } else {
+        with_type(StatusCode::OK, "application/json", text)
+    };
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         response.headers_mut().insert(ETAG, etag);
     }
     response
+}
+
+fn text_of(value: &impl Serialize) -> String {
+    serde_json::to_string(value)
+        .unwrap_or_else(|error| unreachable!("our own values have string keys: {error}"))
 }
 
 /// An HTML answer.

@@ -91,18 +91,22 @@ fn percent(job: &Job, running: Option<&Running>) -> Option<f64> {
 fn progress(job: &Job, running: Option<&Running>) -> Value {
     let snapshot = running.map(|running| running.progress.snapshot());
     // A finished job keeps its last counts with its output.
-    let done = |name: &str| job.output.as_ref().map_or(Value::Null, |output| output[name].clone());
+    let kept = |name: &str| job.output.as_ref().and_then(|output| output[name].as_f64());
+    let frames =
+        |name: &str| job.output.as_ref().and_then(|output| output[name].as_u64()).unwrap_or(0);
+    let tenths = |number: f64| (number * 10.0).round() / 10.0;
     json!({
         "percent": percent(job, running),
         "stage": snapshot.map(|snapshot| snapshot.stage.as_str()),
         "attempt": job.attempt,
         "bytes_received": job.bytes,
         "bytes_expected": job.bytes,
-        "frames_decoded": snapshot.map_or(done("frames_decoded"), |s| s.frames_decoded.into()),
-        "frames_encoded": snapshot.map_or(done("frames_encoded"), |s| s.frames_encoded.into()),
-        "position_seconds": snapshot.map_or(done("duration_seconds"), |s| s.position_seconds.into()),
-        "speed": snapshot.map_or(done("speed"), |s| s.speed.into()),
-        "eta_seconds": snapshot.and_then(|snapshot| snapshot.eta_seconds),
+        "frames_decoded": snapshot.map_or_else(|| frames("frames_decoded"), |s| s.frames_decoded),
+        "frames_encoded": snapshot.map_or_else(|| frames("frames_encoded"), |s| s.frames_encoded),
+        "position_seconds":
+            snapshot.map_or_else(|| kept("duration_seconds"), |s| Some(tenths(s.position_seconds))),
+        "speed": snapshot.map_or_else(|| kept("speed"), |s| s.speed).map(tenths),
+        "eta_seconds": snapshot.and_then(|snapshot| snapshot.eta_seconds).map(tenths),
     })
 }
 
