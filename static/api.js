@@ -26,6 +26,8 @@ export function errorFrom(status, text, header) {
 }
 
 const tags = new Map(); // path → ETag of its last answer
+/** Makes the next `fresh` answer of a path a whole one. */
+export const forget = (path) => tags.delete(path);
 /** Sends one request; returns the body, null without one, undefined when nothing is new (`fresh` only). */
 export async function send(method, path, { fresh, keepalive } = {}) {
 	const headers = { ...HEADERS };

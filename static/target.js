@@ -50,8 +50,8 @@ export async function loadCatalogue() {
 	remember('catalogue', fresh);
 	choose(current);
 }
-/** The fields an upload sends, [[name, value]]. */
-export const fieldsOf = (target) => Object.entries({ format: target.format, ...qualityOf(target)?.options, ...target.options });
+/** The fields an upload sends, [[name, value]]. Standard is left to the server: it knows mono from stereo. */
+export const fieldsOf = (target) => Object.entries({ format: target.format, ...(target.quality !== 'standard' && qualityOf(target)?.options), ...target.options });
 /** "MP3 · Standard" as its two parts; a lossless format has one. */
 export function nameOf(target) {
 	const own = formatOf(target.format) && general(target).length;
@@ -66,7 +66,7 @@ export function targetFrom({ format, ...options }) {
 	const same = (quality) => Object.entries(quality.options).every(([name, value]) => alike(options[name], value));
 	const found = formatOf(format)?.qualities.find(same);
 	const rest = Object.entries(options).filter(([name, value]) => value != null && !alike(found?.options[name], value));
-	return { format, quality: found?.id, options: Object.fromEntries(rest) };
+	return { format, quality: found?.id ?? 'standard', options: Object.fromEntries(rest) };
 }
 /** Takes the target from the address (?format=…), with Undo. */
 export function fromAddress() {

@@ -1,5 +1,5 @@
 // Owns: news of jobs by polling, and asking for their end or a new try. Never: DOM. Used by: views.
-import { send } from './api.js';
+import { forget, send } from './api.js';
 import { bind, blocked } from './session.js';
 import { adopt, change, isHere, isOver, restore, rows } from './store.js';
 
@@ -17,6 +17,7 @@ export function watchList() {
 /** Follows one job: listener(job or null, error); null stops. */
 export function watchJob(id, listener) {
 	single = id && { id, listener };
+	forget(`/jobs/${id}`);
 	nudge();
 }
 /** Asks soon instead of at the next turn. */
