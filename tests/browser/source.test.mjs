@@ -39,13 +39,14 @@ test('no_import_is_circular', () => {
 	};
 	visit('main', []);
 });
-// To do: the readable source is larger than page.md allows; what a browser would get minified is not.
-test('stays_under_80000_bytes', { todo: 'page.md section 1 point 5' }, () => {
+// page.md allows 80 000 bytes, 52 000 of them JavaScript of the convert page. The source is not
+// there yet; until it is, it must not grow.
+test('grows_no_further_from_its_budget', () => {
 	const bytes = (files) => files.reduce((sum, file) => sum + fs.statSync(path.join(STATIC, file)).size, 0);
 	const total = bytes(all.filter((file) => /\.(js|css)$/.test(file)));
 	const convert = bytes(modules.filter((file) => !/^views\/(?!convert)/.test(file)));
-	assert.ok(total <= 80000, `${total} bytes of .js and .css`);
-	assert.ok(convert <= 52000, `${convert} bytes of JavaScript on the convert page`);
+	assert.ok(total <= 112700, `${total} bytes of .js and .css`);
+	assert.ok(convert <= 87000, `${convert} bytes of JavaScript on the convert page`);
 });
 test('every_module_opens_with_owns_never_used_by', () => {
 	for (const file of [...modules, 'app.css']) assert.match(read(file).split('\n')[0], /Owns: .+ Never: .+ Used by: /, file);
