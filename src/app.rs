@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub struct App {
     server: Server,
     pool: Pool,
     database: Database,
-    _lock: File,
+    _locks: [File; 2],
 }
 
 impl App {
@@ -60,11 +60,12 @@ impl App {
         keep_private();
         fs::create_dir_all(&config.data_dir)
             .map_err(|error| cannot(format!("DATA_DIR {}", config.data_dir.display()), error))?;
-        let lock = lock(&config.data_dir)?;
+        let data_lock = lock(&config.data_dir.join("lock"))?;
         let record = config.data_dir.join("crash.slots");
         let (crash_record, traces) =
             CrashRecord::open(&record).map_err(|error| cannot(record.display(), error))?;
         let database = open_database(config).await?;
+        let database_lock = lock(&beside(&config.database))?;
         let identity = database.identity().await.map_err(|error| cannot("the database", error))?;
         let storage = LocalStorage::open(config.storage.clone(), &identity)
             .map_err(|error| StartError(error.to_string()))?;
@@ -94,6 +95,7 @@ impl App {
                 "the last process died while it was at work"
             );
         }
+        crash_record.forget_traces();
         let sign_in_token =
             auth.issue_link().await.map_err(|error| cannot("the sign-in link", error))?;
         let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
@@ -109,7 +111,7 @@ impl App {
             server,
             pool,
             database,
-            _lock: lock,
+            _locks: [data_lock, database_lock],
         })
     }
 
@@ -183,19 +185,28 @@ async fn open_auth(config: &Config, database: &Database) -> Result<Auth, StartEr
         .map_err(|error| cannot("the accounts", error))
 }
 
-/// One process per data folder: two would take each other's running jobs for dead ones.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let path = data_dir.join("lock");
+/// One process per data folder and per database: two would take each other's running jobs for
+/// dead ones.
+fn lock(path: &Path) -> Result<File, StartError> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(&path)
+        .open(path)
         .map_err(|error| cannot(path.display(), error))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        StartError(format!("another audiomill is running on {}", data_dir.display()))
+        let folder = path.parent().unwrap_or(path);
+        StartError(format!("another audiomill is running on {}", folder.display()))
     })?;
     Ok(file)
+}
+
+/// The database's lock file, found by its real place: a link leads to the same one.
+fn beside(database: &Path) -> PathBuf {
+    let mut name =
+        fs::canonicalize(database).unwrap_or_else(|_| database.to_owned()).into_os_string();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 /// The secret of an earlier start, or a new one, kept with mode 0600.

@@ -134,27 +134,32 @@ impl Target {
         if output == Path::new("-") {
             return Ok(Self::Stream { spool: spool()?, path: None });
         }
-        let path = real_path(output)?;
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_dir() => {
+        let existing = std::fs::metadata(output).ok();
+        match &existing {
+            Some(found) if found.is_dir() => {
                 return Err(Refused::Failed(format!("{}: is a folder", output.display())));
             }
             // A rename would put a file in the device's place.
-            Ok(found) if !found.is_file() => {
-                return Ok(Self::Stream { spool: spool()?, path: Some(path) });
+            Some(found) if !found.is_file() => {
+                return Ok(Self::Stream { spool: spool()?, path: Some(output.to_owned()) });
             }
-            Ok(_) if !force => {
+            Some(_) if !force => {
                 let sentence = format!("{}: exists; --force overwrites it", output.display());
                 return Err(Refused::Failed(sentence));
             }
-            Ok(_) | Err(_) => {}
+            Some(_) | None => {}
         }
-        let mode = std::fs::metadata(&path).map_or(0o644, |old| old.permissions().mode() & 0o777);
+        let path = real_path(output)?;
         let temporary = tempfile::Builder::new()
             .prefix(".audiomill-")
-            .permissions(std::fs::Permissions::from_mode(mode))
+            // As any new file: the umask takes its part.
+            .permissions(std::fs::Permissions::from_mode(0o666))
             .tempfile_in(folder_of(&path))
             .map_err(|error| cannot_write(output, &error))?;
+        if let Some(old) = existing {
+            let kept = temporary.as_file().set_permissions(old.permissions());
+            kept.map_err(|error| cannot_write(output, &error))?;
+        }
         Ok(Self::File { temporary, path, force })
     }
 

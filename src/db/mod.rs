@@ -73,8 +73,7 @@ impl Database {
     /// What SQLite says; a lock held by another process for longer than five seconds is one.
     pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         match self.writer.begin_with("BEGIN IMMEDIATE").await {
-            Err(sqlx::Error::Database(error)) => Err(sqlx::Error::Database(error)),
-            Err(error) => {
+            Err(error @ sqlx::Error::InvalidSavePointStatement) => {
                 tracing::warn!(%error, "the writing connection is replaced");
                 self.writer.acquire().await?.close().await?;
                 self.writer.begin_with("BEGIN IMMEDIATE").await

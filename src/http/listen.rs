@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -46,6 +46,13 @@ const STILL_TIME: Duration = Duration::from_secs(75);
 
 /// An accept error (out of file descriptors) is not answered by spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// A connection that has carried a long body may be emptying the kernel's buffers, megabytes of
+/// them, to a slow client: nothing is seen of that here.
+const SLOW_CLIENT_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// From this size on a body is a long one; every answer that strangers get is shorter.
+const LONG_BODY_BYTES: u64 = 64 * 1024;
 
 /// Headers of a request: number and, with its target, bytes.
 const HEADERS: usize = 100;
@@ -233,11 +240,18 @@ struct Activity {
     /// Milliseconds from `opened` to the last sign of life; 0 before the first request.
     last_ms: AtomicU64,
     opened: Instant,
+    /// Whether a long body was sent.
+    has_streamed: AtomicBool,
 }
 
 impl Default for Activity {
     fn default() -> Self {
-        Self { handling: AtomicUsize::new(0), last_ms: AtomicU64::new(0), opened: Instant::now() }
+        Self {
+            handling: AtomicUsize::new(0),
+            last_ms: AtomicU64::new(0),
+            opened: Instant::now(),
+            has_streamed: AtomicBool::new(false),
+        }
     }
 }
 
@@ -251,6 +265,9 @@ impl Activity {
 
     /// A body whose every piece is a sign of life.
     fn watch(self: &Arc<Self>, body: Body) -> Watched {
+        if hyper::body::Body::size_hint(&body).exact().is_none_or(|bytes| bytes > LONG_BODY_BYTES) {
+            self.has_streamed.store(true, Ordering::Release);
+        }
         Watched { body, activity: Arc::clone(self) }
     }
 
@@ -263,7 +280,11 @@ impl Activity {
     async fn until_still(&self) {
         loop {
             let last = Duration::from_millis(self.last_ms.load(Ordering::Acquire));
-            let patience = if last.is_zero() { FIRST_REQUEST_TIME } else { STILL_TIME };
+            let patience = match (last.is_zero(), self.has_streamed.load(Ordering::Acquire)) {
+                (true, _) => FIRST_REQUEST_TIME,
+                (false, false) => STILL_TIME,
+                (false, true) => SLOW_CLIENT_TIME,
+            };
             let is_busy = self.handling.load(Ordering::Acquire) > 0;
             let end =
                 if is_busy { Instant::now() + STILL_TIME } else { self.opened + last + patience };

@@ -188,7 +188,8 @@ impl Worker {
         let failure = match result {
             Ok(published) => {
                 let held = persistently(|| store.publish(lease, &published, now)).await;
-                if !matches!(held, Ok(true)) {
+                // After an error nobody knows whether the row names the file: the next start does.
+                if matches!(held, Ok(false)) {
                     self.discard(published).await;
                 }
                 return Ok(if held? { "done" } else { "done, but nobody waits for it" });

@@ -10,6 +10,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// thousand; at this limit libav takes a few seconds.
 pub const TAGS_MAX: usize = 20_480;
 
+/// Tags piled up, metadata blocks or chunks that are walked over; no file has as many.
+const PIECES_MAX: usize = 4096;
+
 /// What the walk found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -36,16 +39,19 @@ pub fn scan(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
 fn walk(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
     let mut magic = [0; 4];
     stream.read_exact(&mut magic)?;
-    let mut frames = 0;
+    let (mut frames, mut tags) = (0, 0);
     // Taggers pile ID3 tags up, also before a FLAC stream.
     while magic.starts_with(b"ID3") {
         frames += id3_frames(stream, magic[3])?;
-        if frames > TAGS_MAX {
+        tags += 1;
+        if frames > TAGS_MAX || tags > PIECES_MAX {
             return Ok(Verdict::TooMany);
         }
         stream.read_exact(&mut magic)?;
     }
     match &magic {
+        b"RIFF" => chunks(stream, u32::from_le_bytes),
+        b"FORM" => chunks(stream, u32::from_be_bytes),
         b"fLaC" => flac_comments(stream),
         b"OggS" => ogg_comments(stream),
         _ => Ok(Verdict::Fine),
@@ -57,11 +63,13 @@ fn walk(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
 fn id3_frames(stream: &mut (impl Read + Seek + ?Sized), version: u8) -> io::Result<usize> {
     let mut header = [0; 6];
     stream.read_exact(&mut header)?;
+    let flags = header[1];
     let length = u64::from(synchsafe(&header[2..6]));
     let start = stream.stream_position()?;
     let (id_bytes, header_bytes) = if version == 2 { (3, 6) } else { (4, 10) };
     let mut frames = 0;
-    let mut position = 0;
+    let mut position = extended_header(stream, version, flags)?;
+    stream.seek(SeekFrom::Start(start + position))?;
     while position + header_bytes <= length && frames <= TAGS_MAX {
         let mut frame = [0; 10];
         #[expect(clippy::cast_possible_truncation, reason = "6 or 10")]
@@ -79,14 +87,54 @@ fn id3_frames(stream: &mut (impl Read + Seek + ?Sized), version: u8) -> io::Resu
         position += header_bytes + u64::from(size);
         stream.seek(SeekFrom::Start(start + position))?;
     }
-    stream.seek(SeekFrom::Start(start + length))?;
+    let footer = if version >= 4 && flags & 0x10 != 0 { 10 } else { 0 };
+    stream.seek(SeekFrom::Start(start + length + footer))?;
     Ok(frames)
+}
+
+/// Bytes of the extended header that a flag announces (ID3v2.3.0 and 2.4.0, section 3.2).
+fn extended_header(
+    stream: &mut (impl Read + Seek + ?Sized),
+    version: u8,
+    flags: u8,
+) -> io::Result<u64> {
+    if version < 3 || flags & 0x40 == 0 {
+        return Ok(0);
+    }
+    let mut size = [0; 4];
+    stream.read_exact(&mut size)?;
+    // Version 3 does not count the size itself.
+    Ok(if version == 3 { u64::from(big_endian(&size)) + 4 } else { u64::from(synchsafe(&size)) })
+}
+
+/// Looks for the ID3 chunk of RIFF WAVE and AIFF.
+fn chunks(
+    stream: &mut (impl Read + Seek + ?Sized),
+    number: fn([u8; 4]) -> u32,
+) -> io::Result<Verdict> {
+    stream.seek(SeekFrom::Current(8))?;
+    for _ in 0..PIECES_MAX {
+        let mut header = [0; 8];
+        stream.read_exact(&mut header)?;
+        let length = number([header[4], header[5], header[6], header[7]]);
+        let start = stream.stream_position()?;
+        if header[..4].eq_ignore_ascii_case(b"ID3 ") {
+            let mut magic = [0; 4];
+            stream.read_exact(&mut magic)?;
+            if magic.starts_with(b"ID3") && id3_frames(stream, magic[3])? > TAGS_MAX {
+                return Ok(Verdict::TooMany);
+            }
+        }
+        // Chunks begin at even places.
+        stream.seek(SeekFrom::Start(start + u64::from(length) + u64::from(length % 2)))?;
+    }
+    Ok(Verdict::Fine)
 }
 
 /// Looks for FLAC's VORBIS_COMMENT block (RFC 9639, section 8.6).
 fn flac_comments(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict> {
     const VORBIS_COMMENT: u8 = 4;
-    loop {
+    for _ in 0..PIECES_MAX {
         let mut header = [0; 4];
         stream.read_exact(&mut header)?;
         let length = i64::from(big_endian(&header[1..4]));
@@ -98,6 +146,7 @@ fn flac_comments(stream: &mut (impl Read + Seek + ?Sized)) -> io::Result<Verdict
         }
         stream.seek(SeekFrom::Current(length))?;
     }
+    Ok(Verdict::TooMany)
 }
 
 /// Looks for the comment header near the beginning of an Ogg stream (Vorbis I, section 5.2.1;
@@ -173,6 +222,18 @@ mod tests {
         assert_eq!(verdict(id3(40)), Verdict::Fine);
         assert_eq!(verdict(id3(TAGS_MAX + 1)), Verdict::TooMany);
         assert_eq!(verdict([id3(15_000), id3(15_000)].concat()), Verdict::TooMany, "piled up");
+        let mut extended = id3(TAGS_MAX + 2);
+        extended[5] = 0x40;
+        extended.splice(10..10, [0, 0, 0, 6, 1, 0]);
+        assert_eq!(verdict(extended), Verdict::TooMany, "behind an extended header");
+        let footed = [b"ID3\x04\0\x10\0\0\0\0".to_vec(), vec![0; 10], id3(TAGS_MAX + 1)].concat();
+        assert_eq!(verdict(footed), Verdict::TooMany, "behind a footer");
+        let tag = id3(TAGS_MAX + 1);
+        let length = u32::try_from(tag.len()).expect("a small tag").to_le_bytes();
+        let wav = [b"RIFF....WAVEdata\x02\0\0\0..id3 ".to_vec(), length.to_vec(), tag].concat();
+        assert_eq!(verdict(wav), Verdict::TooMany, "in a chunk of a WAV file");
+        assert_eq!(verdict(b"ID3\x04\0\0\0\0\0\0".repeat(PIECES_MAX + 2)), Verdict::TooMany);
+        assert_eq!(verdict([b"fLaC".to_vec(), vec![0; 40_000]].concat()), Verdict::TooMany);
         assert_eq!(verdict(flac(12)), Verdict::Fine);
         assert_eq!(verdict(flac(1_000_000)), Verdict::TooMany);
         assert_eq!(verdict([id3(1), flac(1_000_000)].concat()), Verdict::TooMany);

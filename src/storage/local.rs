@@ -50,12 +50,14 @@ impl LocalStorage {
     /// A sentence's worth of cause: a folder that cannot be made or written, that belongs to
     /// another database or is in use, or two file systems.
     pub fn open(settings: Settings, identity: &str) -> io::Result<Self> {
-        let mut claims = Vec::new();
+        let (mut claims, mut places) = (Vec::new(), Vec::new());
         for root in [&settings.upload_dir, &settings.output_dir] {
             fs::create_dir_all(root).map_err(|error| named(root, &error))?;
-            // One directory may serve as both.
-            if claims.is_empty() || settings.upload_dir != settings.output_dir {
+            let place = fs::canonicalize(root).map_err(|error| named(root, &error))?;
+            // One directory may serve as both, also under two names.
+            if !places.contains(&place) {
                 claims.push(claim(root, identity)?);
+                places.push(place);
             }
         }
         let storage = Self { settings, _claims: Arc::new(claims) };
@@ -186,8 +188,8 @@ impl LocalStorage {
 
 fn claim(root: &Path, identity: &str) -> io::Result<File> {
     let path = root.join(CLAIM);
-    let mut file =
-        File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = opened.map_err(|error| named(root, &error))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
         io::Error::other(format!("{} is in use by another audiomill", root.display()))
     })?;

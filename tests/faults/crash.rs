@@ -56,6 +56,21 @@ fn a_job_that_crashes_the_server_twice_is_set_aside_and_the_others_are_done() {
 }
 
 #[test]
+fn a_kill_after_a_crash_is_no_second_crash() {
+    let server = Server::with(&[("WORKERS", "1")]);
+    let answer = server.client().upload("a.wav", &plain_wav(900), &[("format", "mp3")]);
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    let server = crash_its_job(server, &id);
+    let client = server.client();
+    wait_for("it runs again", 60, || {
+        client.status(&id)["progress"].as_f64().is_some_and(|p| p > 1.0)
+    });
+    let server = server.kill_and_restart();
+    let status = server.client().wait(&id);
+    assert_eq!(status["status"], "done", "{status}");
+}
+
+#[test]
 fn kill_9_never_counts_against_a_job() {
     let mut server = Server::with(&[("WORKERS", "1")]);
     let answer = server.client().upload("a.wav", &plain_wav(900), &[("format", "mp3")]);

@@ -77,13 +77,18 @@ fn a_server_with_another_database_does_not_take_the_files_for_orphans() {
 #[test]
 fn two_servers_never_share_a_folder() {
     let server = Server::start();
-    let second = std::process::Command::new(crate::support::AUDIOMILL)
-        .arg("serve")
-        .env("LISTEN", "127.0.0.1:0")
-        .env("DATA_DIR", server.data())
-        .output()
-        .expect("audiomill runs");
-    assert_eq!(second.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(said.contains("another audiomill is running on"), "{said}");
+    let elsewhere = server.folder.path().join("elsewhere");
+    let database = format!("sqlite:{}", server.data().join("audiomill.db").display());
+    for (data, url) in [(server.data(), ""), (elsewhere, database.as_str())] {
+        let second = std::process::Command::new(crate::support::AUDIOMILL)
+            .arg("serve")
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data)
+            .env("DATABASE_URL", url)
+            .output()
+            .expect("audiomill runs");
+        assert_eq!(second.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert!(said.contains("another audiomill is running on"), "{said}");
+    }
 }

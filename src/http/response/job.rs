@@ -89,6 +89,7 @@ fn percent(job: &Job, running: Option<&Running>) -> Option<f64> {
 }
 
 fn progress(job: &Job, running: Option<&Running>) -> Value {
+    let running = running.filter(|_| job.status == Status::Processing);
     let snapshot = running.map(|running| running.progress.snapshot());
     // A finished job keeps its last counts with its output.
     let kept = |name: &str| job.output.as_ref().and_then(|output| output[name].as_f64());
