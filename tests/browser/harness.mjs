@@ -63,6 +63,9 @@ export async function world(env) {
 			page.on('console', (message) => /Content Security Policy|Trusted Type/i.test(message.text()) && page.faults.push(message.text()));
 			await before?.(page);
 			await page.goto(server.base + at);
+			// Modules first, then the catalogue: once that is here the page listens for drops and picks.
+			const asked = () => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/formats'));
+			for (const end = Date.now() + 3000; Date.now() < end && !(await page.evaluate(asked));) await page.waitForTimeout(50);
 			if (at === '/upload') await page.locator('#target .panel button').waitFor();
 			return page;
 		},
