@@ -15,4 +15,8 @@ export function remember(key, value) {
 	} catch { /* a private window */ }
 }
 /** Forgets everything of this page. */
-export const forgetAll = () => ['target', 'catalogue', 'list', 'who'].forEach((key) => remember(key, null));
+export function forgetAll() {
+	try {
+		Object.keys(localStorage).filter((key) => key.startsWith('am.')).forEach((key) => localStorage.removeItem(key));
+	} catch { /* a private window */ }
+}

@@ -87,6 +87,7 @@ export function begin() {
 	addEventListener('offline', () => hold('offline'));
 	addEventListener('online', () => { release('offline'); tryNow(); });
 	document.addEventListener('visibilitychange', () => document.hidden || held?.why !== 'away' || tryNow());
-	document.addEventListener('submit', forgetAll);
+	// Signing out: what an answer still on its way writes goes too.
+	document.addEventListener('submit', () => { forgetAll(); addEventListener('pagehide', forgetAll); });
 	setInterval(tick, 250);
 }

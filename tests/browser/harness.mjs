@@ -3,12 +3,18 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 export const STATIC = path.join(HERE, '../../static');
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'];
+
+const started = new Set();
+/** Ends what a failed test left running: a live child would keep its test file from ever ending. */
+after(async () => { for (const one of [...started].reverse()) await one.stop(); });
+process.on('exit', () => started.forEach(({ kill }) => kill?.()));
 
 /** Starts the server (AUDIOMILL_BIN, or AUDIOMILL_MOCK under node); gives {link, base, stop}. */
 export async function startServer(env = {}) {
@@ -26,9 +32,11 @@ export async function startServer(env = {}) {
 			if (found) { clearTimeout(timer); resolve(found[0]); }
 		});
 	});
-	return {
+	const server = {
 		link, base: new URL(link).origin,
+		kill: () => child.kill('SIGKILL'),
 		async stop() {
+			if (!started.delete(server)) return;
 			child.removeAllListeners('exit');
 			const ended = new Promise((resolve) => { child.on('exit', resolve); });
 			child.kill('SIGTERM');
@@ -38,6 +46,8 @@ export async function startServer(env = {}) {
 			fs.rmSync(data, { recursive: true, force: true });
 		},
 	};
+	started.add(server);
+	return server;
 }
 
 /** A signed-in world for one test file: {server, browser, page(options), files, stop}. */
@@ -51,7 +61,7 @@ export async function world(env) {
 	await Promise.all([signIn.waitForURL((url) => !url.pathname.startsWith('/login')), signIn.getByRole('button', { name: 'Sign in to audiomill' }).click()]);
 	const storageState = await first.storageState();
 	await first.close();
-	return {
+	const made = {
 		server, browser, files, storageState,
 		/** A page in a context of its own, on the Convert page. `before(page)` may set up routes. */
 		async page({ at = '/upload', before, ...options } = {}) {
@@ -79,11 +89,14 @@ export async function world(env) {
 			return at;
 		},
 		async stop() {
+			if (!started.delete(made)) return;
 			await browser.close();
 			await server.stop();
 			fs.rmSync(files, { recursive: true, force: true });
 		},
 	};
+	started.add(made);
+	return made;
 }
 
 /** A mono 16 bit WAV: a tone that swells, with a little noise; 8 kHz unless told. */
