@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::recording::{decoded_samples, music, plain_wav};
+use crate::support::recording::{decoded_samples, music, plain_wav, stream_entry};
 use crate::support::{AUDIOMILL, wait_for};
 
 fn run(arguments: &[&str]) -> Output {
@@ -53,6 +53,32 @@ fn every_target_decodes_to_the_length_of_its_source() {
         // AAC without an edit list's end: the last frame is whole.
         let slack = if name == "a.m4a" { 1024 } else { 0 };
         assert!((3 * rate..=3 * rate + slack).contains(&samples), "{name}: {samples} samples");
+    }
+}
+
+#[test]
+fn sound_of_any_channel_layout_fits_every_target() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let surround = music(folder.path(), "in.ac3", 1, &["-ac", "6"]);
+    assert_eq!(stream_entry(&surround, "channel_layout"), "5.1(side)");
+    let quad = music(folder.path(), "in.wav", 1, &["-af", "pan=quad|c0=c0|c1=c1|c2=c0|c3=c1"]);
+    // libav names no layout for Speex.
+    let unnamed = music(folder.path(), "in.spx", 1, &["-ar", "16000", "-ac", "1"]);
+    for (input, in_stereo_codecs) in [(&surround, 2), (&quad, 2), (&unnamed, 1)] {
+        for target in ["mp3", "m4a", "opus", "ogg", "flac", "wav", "aiff"] {
+            let output = folder.path().join("out").with_extension(target);
+            let ran = run(&[
+                "convert",
+                "--force",
+                input.to_str().expect("a path"),
+                output.to_str().expect("a path"),
+            ]);
+            assert!(ran.status.success(), "{} {target}: {}", input.display(), stderr(&ran));
+            let channels = stream_entry(&output, "channels");
+            let wanted = stream_entry(input, "channels");
+            let wanted = if target == "mp3" { in_stereo_codecs.to_string() } else { wanted };
+            assert_eq!(channels, wanted, "{} {target}", input.display());
+        }
     }
 }
 

@@ -92,6 +92,8 @@ fn compressed_sources_to_every_target_are_what_the_command_makes() {
         of("in.ogg", &["-c:a", "libvorbis"]),
         of("in.opus", &[]),
         of("in.webm", &["-c:a", "libopus"]),
+        of("in.wma", &["-c:a", "wmav2"]),
+        of("in.ac3", &["-b:a", "192k"]),
     ];
     for input in &inputs {
         let pcm = if input.ends_with("in.flac") { &PCM_24 } else { &PCM_16 };

@@ -3,11 +3,11 @@
 use ffmpeg_next::codec::Context;
 use ffmpeg_next::codec::decoder::Opened;
 use ffmpeg_next::ffi::{
-    AV_NOPTS_VALUE, AVChannelOrder, AVRational, av_channel_layout_default, av_rescale_delta,
-    avcodec_parameters_to_context,
+    AV_NOPTS_VALUE, AVChannelLayout, AVChannelOrder, AVRational, av_channel_layout_default,
+    av_rescale_delta, avcodec_parameters_to_context,
 };
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Codec, Error, Rational};
+use ffmpeg_next::{Codec, Error, Rational, frame};
 
 use super::input::raw_stream;
 
@@ -30,15 +30,30 @@ pub fn open(input: &Input, index: usize, codec: Codec) -> Result<Opened, Error> 
     unsafe {
         let raw = context.as_mut_ptr();
         (*raw).thread_count = 1;
-        let layout = &raw mut (*raw).ch_layout;
+        name_unordered(&raw mut (*raw).ch_layout);
+    }
+    let mut decoder = context.decoder();
+    decoder.set_packet_time_base(stream_time_base(input, index));
+    decoder.open_as(codec)
+}
+
+/// Gives a frame whose channels have no order (Speex) the default layout of its channel count:
+/// several encoders take no other.
+pub fn name_layout(frame: &mut frame::Audio) {
+    // SAFETY: the frame is ours and alive; libav writes a plain layout over one that owns nothing.
+    unsafe { name_unordered(&raw mut (*frame.as_mut_ptr()).ch_layout) }
+}
+
+/// # Safety
+/// `layout` points at a live, initialised layout.
+unsafe fn name_unordered(layout: *mut AVChannelLayout) {
+    // SAFETY: the caller's promise; an unordered layout owns no map that could leak.
+    unsafe {
         if (*layout).order == AVChannelOrder::AV_CHANNEL_ORDER_UNSPEC && (*layout).nb_channels > 0 {
             let channels = (*layout).nb_channels;
             av_channel_layout_default(layout, channels);
         }
     }
-    let mut decoder = context.decoder();
-    decoder.set_packet_time_base(stream_time_base(input, index));
-    decoder.open_as(codec)
 }
 
 /// Time base of stream `index`, or 1/1000000 when there is no such stream.

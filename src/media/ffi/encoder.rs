@@ -27,6 +27,9 @@ pub struct EncoderLists {
     pub channel_layouts: Vec<String>,
 }
 
+/// What libopus takes though it declares no list: the layouts of RFC 7845 section 5.1.1.2.
+const OPUS_LAYOUTS: [&str; 8] = ["mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"];
+
 /// The lists of encoder `name`, or `None` when this libav has no such encoder.
 #[must_use]
 pub fn lists(name: &str) -> Option<EncoderLists> {
@@ -59,6 +62,9 @@ pub fn lists(name: &str) -> Option<EncoderLists> {
             }
             layouts = layouts.add(1);
         }
+    }
+    if name.as_bytes() == b"libopus" {
+        lists.channel_layouts = OPUS_LAYOUTS.map(str::to_owned).into();
     }
     Some(lists)
 }

@@ -2,7 +2,7 @@
 
 use ffmpeg_next::codec::decoder::Opened;
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Error, Packet, Rational, frame};
+use ffmpeg_next::{Error, Packet, Rational, Rescale, frame};
 
 use super::super::ffi::decoder::{self, FrameClock};
 
@@ -11,13 +11,23 @@ pub struct Decode {
     decoder: Opened,
     time_base: Rational,
     clock: FrameClock,
-    /// Timestamp of the packet before, to notice a jump.
+    /// Timestamp of the packet that gave the frame before, to notice a jump.
     previous_pts: Option<i64>,
-    /// What the packet being decoded claims, for frames without a timestamp of their own.
-    packet_pts: Option<i64>,
-    /// Where the next frame starts when nothing says so, in samples.
-    expected: i64,
+    /// What the packet being decoded claims, until its first frame has used it.
+    packet: Option<Claim>,
+    /// Where the next frame starts when nothing says so. Microseconds, as the `ffmpeg` command keeps
+    /// it: WMA's last frame, which no packet times, falls on another sample in any finer unit.
+    expected_us: i64,
 }
+
+/// A packet's own words on time, in the stream's time base.
+#[derive(Clone, Copy)]
+struct Claim {
+    pts: Option<i64>,
+    duration: i64,
+}
+
+const MICROSECONDS: Rational = Rational(1, 1_000_000);
 
 /// What a pull gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +54,8 @@ impl Decode {
             time_base: decoder::stream_time_base(input, stream),
             clock: FrameClock::default(),
             previous_pts: None,
-            packet_pts: None,
-            expected: 0,
+            packet: None,
+            expected_us: 0,
         })
     }
 
@@ -57,15 +67,10 @@ impl Decode {
 
     /// Hands a packet over. All frames must have been pulled before.
     pub fn push(&mut self, packet: &Packet) -> Decoded {
-        // A gap longer than the packet before: the rounding so far says nothing about what follows.
-        if let (Some(pts), Some(previous)) = (packet.pts(), self.previous_pts)
-            && packet.duration() > 0
-            && pts.saturating_sub(previous) > packet.duration()
-        {
-            self.clock.reset();
+        self.packet = Some(Claim { pts: packet.pts(), duration: packet.duration() });
+        if let Some(dts) = packet.dts() {
+            self.expected_us = dts.rescale(self.time_base, MICROSECONDS);
         }
-        self.previous_pts = packet.pts();
-        self.packet_pts = packet.pts();
         match self.decoder.send_packet(packet) {
             Ok(()) => Decoded::More,
             Err(_) => Decoded::Damaged,
@@ -74,7 +79,7 @@ impl Decode {
 
     /// Says that no packet follows.
     pub fn close(&mut self) {
-        self.packet_pts = None;
+        self.packet = None;
         // The only error is "closed already".
         let _ = self.decoder.send_eof();
     }
@@ -83,6 +88,7 @@ impl Decode {
     pub fn pull(&mut self, frame: &mut frame::Audio) -> Decoded {
         match self.decoder.receive_frame(frame) {
             Ok(()) => {
+                decoder::name_layout(frame);
                 self.time(frame);
                 Decoded::Frame
             }
@@ -93,14 +99,30 @@ impl Decode {
     }
 
     fn time(&mut self, frame: &mut frame::Audio) {
-        let rate = frame.rate();
-        let unit = Rational::new(1, i32::try_from(rate.max(1)).unwrap_or(1));
-        let (timestamp, time_base) = match frame.pts().or(self.packet_pts.take()) {
+        let rate = frame.rate().max(1);
+        let packet = self.packet.take();
+        let (timestamp, time_base) = match frame.pts().or(packet.and_then(|packet| packet.pts)) {
             Some(pts) => (pts, self.time_base),
-            None => (self.expected, unit),
+            None => (self.expected_us, MICROSECONDS),
         };
+        if let Some(packet) = packet {
+            self.notice_jump(packet);
+        }
         let pts = self.clock.rescale(timestamp, time_base, frame.samples(), rate);
         frame.set_pts(Some(pts));
-        self.expected = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));
+        let samples = i64::try_from(frame.samples()).unwrap_or(0);
+        self.expected_us =
+            self.expected_us.saturating_add(samples.saturating_mul(1_000_000) / i64::from(rate));
+    }
+
+    /// A gap longer than the packet: the rounding so far says nothing about what follows.
+    fn notice_jump(&mut self, packet: Claim) {
+        if let (Some(pts), Some(previous)) = (packet.pts, self.previous_pts)
+            && packet.duration > 0
+            && pts.saturating_sub(previous) > packet.duration
+        {
+            self.clock.reset();
+        }
+        self.previous_pts = packet.pts;
     }
 }
