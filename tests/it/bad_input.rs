@@ -156,6 +156,40 @@ fn a_client_that_hangs_up_halfway_leaves_nothing() {
 }
 
 #[test]
+fn a_form_cut_at_any_byte_makes_no_job() {
+    let server = Server::start();
+    let client = server.client();
+    let wav = &plain_wav(1)[..300];
+    let whole = form("take.wav", wav, &[("format", "flac")]);
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    // The closing line is whole without its line end.
+    for cut in 0..whole.len() - 2 {
+        let answer = client.request("POST", "/upload", Some((&kind, &whole[..cut])));
+        let said = (answer.status, answer.code());
+        let expected = ["body_cut_off", "malformed_form", "no_file"];
+        assert!(said.0 == 400 && expected.contains(&said.1.as_str()), "cut at {cut}: {said:?}");
+        // The same bytes of a longer promised body, then silence for good.
+        let mut stream = client.connect();
+        let head = format!(
+            "POST /upload HTTP/1.1\r\nHost: x\r\nx-api-key: {}\r\nConnection: close\r\n\
+             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            crate::support::server::KEY,
+            whole.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(&whole[..cut]).expect("sent");
+        stream.shutdown(std::net::Shutdown::Write).expect("half closed");
+        if let Some(answer) = read_answer(&mut stream) {
+            assert_eq!(answer.status, 400, "cut at {cut}: {}", answer.text());
+        }
+    }
+    wait_for("nothing is left behind", 5, || server.files().is_empty());
+    assert_eq!(client.get("/api/v1/jobs").json()["total"], 0);
+    let answer = client.request("POST", "/upload", Some((&kind, &whole[..whole.len() - 2])));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
 fn a_file_of_any_size_is_stopped_at_the_limit_without_being_told_its_length() {
     let server = Server::with(&[("MAX_UPLOAD_MB", "1")]);
     let client = server.client();
