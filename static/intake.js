@@ -1,4 +1,5 @@
 // Owns: how files come in: drop, paste, folder, picker. Never: what becomes of them. Used by: views/convert.
+/* global early */
 import { $, put } from './dom.js';
 import { veil as words } from './words.js';
 
@@ -33,6 +34,10 @@ export function intake({ onfiles, onveil, target }) {
 		const files = all.filter(({ name }) => !OTHER.test(name));
 		onfiles(files, all.length - files.length);
 	};
+	const takeAll = async ({ files, entries }) => {
+		if (entries.some((entry) => entry.isDirectory)) sift(await walk(entries));
+		else onfiles(files, 0);
+	};
 	const ifFiles = (handler) => (event) => {
 		if (!event.dataTransfer.types.includes('Files')) return;
 		event.preventDefault();
@@ -47,11 +52,9 @@ export function intake({ onfiles, onveil, target }) {
 	}));
 	addEventListener('dragleave', ({ relatedTarget }) => relatedTarget || hide());
 	addEventListener('keydown', ({ key }) => key === 'Escape' && hide());
-	addEventListener('drop', ifFiles(async (data) => {
+	addEventListener('drop', ifFiles((data) => {
 		hide();
-		const entries = [...data.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-		if (entries.some((entry) => entry.isDirectory)) sift(await walk(entries));
-		else onfiles([...data.files], 0);
+		takeAll(early.read(data));
 	}));
 	addEventListener('paste', (event) => {
 		const files = [...event.clipboardData.files];
@@ -64,7 +67,9 @@ export function intake({ onfiles, onveil, target }) {
 	picker.onchange = () => take(picker, onfiles);
 	folder.onchange = () => take(folder, sift);
 	$('#folder-field').hidden = !matchMedia('(any-pointer: fine)').matches;
-	picker.onchange(); // chosen before this module had loaded
+	// What came before this module had loaded.
+	early.standDown().forEach(takeAll);
+	picker.onchange();
 	/** Takes the catalogue's endings where a picker understands them. */
 	return (endings) => { if (endings && !noAccept) picker.accept = endings.join(); };
 }

@@ -29,7 +29,6 @@ const go = (detail) => dispatchEvent(new CustomEvent('go', { detail })); // main
 export function mount() {
 	const seeds = [$('#seed'), $('#veil canvas')].map((canvas) => new Seed(canvas));
 	const follow = (x) => seeds.forEach((seed, i) => seed.set({ swell: x != null ? 1 : i || rows.length ? 0 : 0.5, at: x ?? 0.5 }));
-	const accept = intake({ onfiles: take, onveil: follow, target: () => nameOf(current).join(' · ') });
 	const controls = panel(() => current, choose);
 	const drawTarget = () => {
 		controls.draw();
@@ -37,8 +36,6 @@ export function mount() {
 		put($('#dock-target'), nameOf(current).join(' · '));
 	};
 	$('#target').replaceChildren(controls.node);
-	onTarget(drawTarget);
-	drawTarget();
 	$('#dock-to').onclick = () => openSheet(() => current, choose);
 	$('#dock-add').onclick = () => $('#pick').click();
 	$('#clear').onclick = () => takeOut(rows.filter(({ phase }) => phase === 'done'), words.cleared);
@@ -57,6 +54,10 @@ export function mount() {
 		if (row?.phase === 'queued' && !row.job.progress) nudge();
 		soon();
 	});
+	// Last of all: files may be waiting already.
+	const accept = intake({ onfiles: take, onveil: follow, target: () => nameOf(current).join(' · ') });
+	onTarget(drawTarget);
+	drawTarget();
 	setInterval(drawAll, 500);
 	follow(null);
 	requestAnimationFrame(() => setTimeout(() => {

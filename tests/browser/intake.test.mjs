@@ -15,6 +15,35 @@ test('drop_anywhere_starts_without_a_click', async () => {
 	assert.deepEqual(page.faults, []);
 	await page.context().close();
 });
+test('the_first_drop_waits_for_no_module', async () => {
+	const page = await w.page({ at: '/login' });
+	const held = [];
+	let open = false;
+	await page.route(/\.js$/, (route) => (open || route.request().url().endsWith('/early.js') ? route.continue() : held.push(route)));
+	await page.goto(`${w.server.base}/upload`, { waitUntil: 'commit' });
+	await page.getByText('Drop audio anywhere').waitFor();
+	await drop(page, w.wav('eager.wav', 1));
+	w.wav('eager folder/inside.wav', 1);
+	w.write('eager folder/cover.jpg', 'x');
+	await drop(page, `${w.files}/eager folder`);
+	await page.evaluate(() => {
+		const data = new DataTransfer();
+		data.items.add(new File([new Uint8Array(60)], 'eager paste.wav'));
+		document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+	});
+	await page.waitForTimeout(300);
+	assert.ok(page.url().endsWith('/upload') && held.length, 'the page is still there and no module has come');
+	open = true;
+	for (const route of held) await route.continue();
+	await phase(page, 'eager.mp3', 'done');
+	await phase(page, 'inside.mp3', 'done');
+	await row(page, 'eager paste.wav').waitFor();
+	await drop(page, w.wav('later.wav', 1));
+	await phase(page, 'later.mp3', 'done');
+	assert.equal(await page.locator('.row').count(), 4, 'each file once');
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
 test('folder_adds_its_audio_and_counts_the_rest', async () => {
 	const page = await w.page();
 	w.wav('folder/b.wav', 1);

@@ -13,7 +13,7 @@ const LAYERS = [
 	['api', 'session', 'store', 'announce', 'signal', 'layer'],
 	['wave', 'player', 'curl', 'target', 'row', 'intake', 'watch', 'upload/line', 'upload/simple'],
 	['views/convert', 'views/job'],
-	['main'],
+	['main', 'early'],
 ];
 // Inside a layer, and into parts from a view or the entry, only these.
 const EDGES = {
