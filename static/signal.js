@@ -1,5 +1,6 @@
-// Owns: what shows outside the page: tab title and favicon. Never: rows. Used by: views/convert, main.
+// Owns: what shows outside the page: tab title, favicon, notification. Never: rows. Used by: views/convert, main.
 import { $ } from './dom.js';
+import { recall, remember } from './memory.js';
 
 let title;
 let timer;
@@ -40,4 +41,18 @@ export function setRing(state) {
 		line('on-accent', 7, 'M19 33l9 9 17-19');
 	} else line('danger', 44, 'M32 32h0');
 	link.href = step === null ? link.dataset.plain : canvas.toDataURL();
+}
+
+/** True while nobody has decided on notifications and the browser has them; phones have them only for a worker. */
+export const mayAsk = () => isSecureContext && 'Notification' in window && !/Android|iPhone|iPad/.test(navigator.userAgent) && !recall('notify') && Notification.permission !== 'denied';
+/** Asks for notifications; a refusal is remembered for good. */
+export async function askToNotify() {
+	const answer = await Notification.requestPermission();
+	if (answer !== 'default') remember('notify', answer === 'granted' ? 'asked' : 'refused');
+}
+/** Says a sentence outside the page, if that was asked for and the page is out of sight. */
+export function notify(text) {
+	if (!document.hidden || recall('notify') !== 'asked' || Notification.permission !== 'granted') return;
+	const note = new Notification(text, { tag: 'audiomill', icon: $('link[rel=icon]').href });
+	note.onclick = () => { focus(); note.close(); };
 }

@@ -12,6 +12,7 @@ const FIRST = { default: 'mp3', formats: [{ format: 'mp3', label: 'MP3', group: 
 export let catalogue = recall('catalogue', FIRST);
 /** The page's target {format, quality, options}; options are those changed by hand. */
 export let current = settle(recall('target', {}));
+const TILES = 7; // formats with a tile of their own, by the catalogue's rank
 const listeners = [];
 let panels = 0;
 /** Called when the catalogue or the page's target has changed. */
@@ -42,6 +43,12 @@ export function choose(target) {
 }
 /** The same target without what belongs to one file only. */
 export const withoutFile = (target) => ({ ...target, options: Object.fromEntries(general(target).map(({ name }) => [name, target.options[name]])) });
+/** The page's target for a row that keeps its own per-file things. */
+export function currentFor(target) {
+	const { options } = withoutFile(target);
+	const own = Object.entries(target.options).filter(([name]) => !(name in options));
+	return { ...withoutFile(current), options: { ...Object.fromEntries(own), ...withoutFile(current).options } };
+}
 /** Fetches the catalogue. */
 export async function loadCatalogue() {
 	const fresh = await send('GET', '/formats');
@@ -80,24 +87,25 @@ export function fromAddress() {
 /** A quality in its options' own words: "192 kbit/s". */
 const inWords = (quality, { options }) => Object.entries(quality.options).map(([name, value]) => options.find((option) => option.name === name)?.values?.find((one) => alike(one.value, value))?.label).filter(Boolean).join(', ');
 
-/** Controls for a target: get() gives it, change(target) takes a new one. Returns {node, draw, open(option)}. */
-export function panel(get, change) {
+/** Controls for a target: get() gives it, change(target) takes a new one; `tiled`: formats as tiles, the full list in the last. Returns {node, draw, open(option)}. */
+export function panel(get, change, tiled) {
 	const id = `t${panels += 1}`;
 	const pick = (format) => change({ ...get(), format, options: {} });
-	const select = el('select', { 'aria-label': words.to, onchange: () => pick(select.value) });
-	const tiles = el('fieldset.tiles');
+	const select = el('select', { 'aria-label': tiled ? words.all : words.to, onchange: () => pick(select.value) });
+	const more = el('label.tile', null, el('b'), select);
+	const formats = tiled ? el('fieldset.tiles') : el('label.to', null, el('span', null, words.to), el('span.select', null, select));
 	const qualities = el('fieldset.segments');
 	const says = el('p.says', null, el('b'), el('span'));
 	const drawer = el('div.drawer', { id, hidden: '' });
-	const more = button('quiet', 'tune', act.options, () => open(), { 'aria-label': act.options, 'aria-expanded': 'false', 'aria-controls': id });
-	const node = el('div.panel', null, el('div.choose', null, tiles, el('label.to', null, el('span', null, words.to), el('span.select', null, select)), qualities, more), says, drawer);
+	const options = button('quiet', 'tune', act.options, () => open(), { 'aria-label': act.options, 'aria-expanded': 'false', 'aria-controls': id });
+	const node = el('div.panel', null, el('div.choose', null, formats, qualities, options), says, drawer);
 	let shown = [];
 
 	const radio = (name, value, disabled, onchange, ...inside) => el('label', null, el('input', { type: 'radio', name: id + name, value, disabled: disabled ? '' : null, onchange }), ...inside);
 	const check = (set, value) => { for (const input of set.querySelectorAll('input')) input.checked = input.value === value; };
 	function open(name) {
 		drawer.hidden = !name && !drawer.hidden;
-		set(more, 'aria-expanded', !drawer.hidden);
+		set(options, 'aria-expanded', !drawer.hidden);
 		draw();
 		if (name) drawer.querySelector(`[name="${name}"], select, input`)?.focus();
 	}
@@ -114,7 +122,10 @@ export function panel(get, change) {
 		}
 		shown = [catalogue, entry];
 		select.value = target.format;
-		check(tiles, target.format);
+		check(formats, target.format);
+		const outside = !tiled || catalogue.formats.indexOf(entry) >= TILES;
+		more.classList.toggle('on', outside);
+		put(more.firstChild, outside ? entry.label : words.more);
 		const own = general(target).length > 0;
 		check(qualities, own ? '' : target.quality);
 		const quality = qualityOf(target);
@@ -128,8 +139,9 @@ export function panel(get, change) {
 		const option = (entry) => el('option', { value: entry.format, disabled: missing(entry) ? '' : null }, missing(entry) ? `${entry.label} (${words.missing(entry.missing)})` : entry.label);
 		const groups = Object.keys(words.groups).map((group) => el('optgroup', { label: words.groups[group] }, ...catalogue.formats.filter((entry) => entry.group === group).map(option)));
 		select.replaceChildren(...groups.filter((group) => group.firstChild));
-		node.classList.toggle('many', catalogue.formats.length > 7);
-		tiles.replaceChildren(el('legend.vh', null, words.to), ...catalogue.formats.slice(0, 7).map((entry) => radio('f', entry.format, missing(entry), () => pick(entry.format), el('b', null, entry.label))));
+		if (!tiled) return;
+		const tile = (entry) => radio('f', entry.format, missing(entry), () => pick(entry.format), el('b', null, entry.label));
+		formats.replaceChildren(el('legend.vh', null, words.to), ...catalogue.formats.slice(0, TILES).map(tile), catalogue.formats[TILES] ? more : '');
 	}
 
 	function drawDrawer(target, entry) {
@@ -180,7 +192,7 @@ export function panel(get, change) {
 
 /** The same controls in a sheet (phone) or dialog; `option` opens the drawer there. Resolves when closed. */
 export function openSheet(get, change, option) {
-	const controls = panel(get, (target) => { change(settle(target)); controls.draw(); });
+	const controls = panel(get, (target) => { change(settle(target)); controls.draw(); }, true);
 	const closed = dialog(words.to, controls.node, null, true);
 	if (option) controls.open(option);
 	return closed;

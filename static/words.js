@@ -30,7 +30,7 @@ export const act = {
 	seek: (name) => `Position in ${name}`, target: (name, to) => `Target of ${name}: ${to}`,
 };
 export const target = {
-	to: 'Convert to', quality: 'Quality', own: 'Own settings', keep: 'Keep', minute: (size) => `About ${size} a minute.`, perMinute: (size) => `${size}/min`,
+	to: 'Convert to', quality: 'Quality', own: 'Own settings', more: 'More …', all: 'More formats', keep: 'Keep', minute: (size) => `About ${size} a minute.`, perMinute: (size) => `${size}/min`,
 	lossless: 'Lossless: nothing is thrown away', byLink: 'Set by a link.', missing: (reason) => reason || 'not in this build', time: 'A time such as 1:30 or 1:02:30.',
 	groups: { lossy: 'Smaller', lossless: 'Lossless', other: 'Other' },
 };
@@ -38,7 +38,7 @@ export const list = {
 	recent: 'Recent', uploaded: 'All uploaded. You may close this page; the server goes on.', done: (n) => `${n} finished`, failed: (n) => `${n} failed`, all: 'finished',
 	folder: (n, other) => `${count(n, 'audio file')} added, ${count(other, 'other file')} left out.`, same: (name) => `${name} is already in the list.`,
 	sames: (n) => `${count(n, 'file')} are already in the list.`, deleted: (name) => `${name} deleted.`, removed: (name) => `${name} removed.`, cleared: (n) => `${count(n, 'row')} cleared.`,
-	many: (n) => `Add ${count(n, 'file')}?`, three: 'They are sent three at a time.',
+	apply: (to, n) => `Use ${to} for the ${count(n, 'unfinished file')} too?`, applyTo: (n) => `Apply to ${n}`, many: (n) => `Add ${count(n, 'file')}?`, three: 'They are sent three at a time.',
 };
 export const copied = { text: 'Copied.', link: 'Link copied.', marked: 'Copying is not allowed here; the text is selected.' };
 export const veil = (n, to) => (n ? `${count(n, 'file')} to ${to}` : `To ${to}`);

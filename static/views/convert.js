@@ -8,9 +8,9 @@ import { dialog, toast } from '../layer.js';
 import { naturalOrder, safeName } from '../names.js';
 import { RowView, nameOfRow } from '../row.js';
 import { blocked, onHold } from '../session.js';
-import { setRing, setTitle } from '../signal.js';
-import { isHere, isOver, putBack, remove, rows, subscribe } from '../store.js';
-import { catalogue, choose, current, fromAddress, loadCatalogue, nameOf, onTarget, openSheet, panel, withoutFile } from '../target.js';
+import { askToNotify, mayAsk, notify, setRing, setTitle } from '../signal.js';
+import { change, isHere, isOver, putBack, remove, rows, subscribe } from '../store.js';
+import { catalogue, choose, current, currentFor, fromAddress, loadCatalogue, nameOf, onTarget, openSheet, panel, withoutFile } from '../target.js';
 import { cancelUpload, enqueue, resend } from '../upload/line.js';
 import { deleteJob, nudge, tell, watchList } from '../watch.js';
 import { Seed } from '../wave.js';
@@ -18,10 +18,11 @@ import { act, count, list as words, say, tab } from '../words.js';
 
 const views = new Map(); // row → RowView
 const dirty = new Set();
-const rate = new Rate();
-let rest = new Left();
+let [rate, rest, pace] = []; // of the whole list; they start anew once all is uploaded, which goes at another pace
 let frame = 0;
 let shown = true;
+let ran = false;
+let late = []; // rows a changed target is offered for
 
 const go = (detail) => dispatchEvent(new CustomEvent('go', { detail })); // main changes the view
 
@@ -30,8 +31,12 @@ export function mount() {
 	const seeds = [$('#seed'), $('#veil canvas')].map((canvas) => new Seed(canvas));
 	const follow = (x) => seeds.forEach((seed, i) => seed.set({ swell: x != null ? 1 : i || rows.length ? 0 : 0.5, at: x ?? 0.5 }));
 	const controls = panel(() => current, choose);
+	let before = general(current);
 	const drawTarget = () => {
 		controls.draw();
+		if (before !== general(current)) late = rows;
+		before = general(current);
+		offer();
 		accept(catalogue.accept);
 		put($('#dock-target'), nameOf(current).join(' · '));
 	};
@@ -39,6 +44,11 @@ export function mount() {
 	$('#dock-to').onclick = () => openSheet(() => current, choose);
 	$('#dock-add').onclick = () => $('#pick').click();
 	$('#clear').onclick = () => takeOut(rows.filter(({ phase }) => phase === 'done'), words.cleared);
+	$('#apply button').onclick = () => {
+		late.forEach((row) => change(row, { target: currentFor(row.target) }));
+		$('#list').focus();
+	};
+	$('#tell').onclick = () => askToNotify().then(summarise);
 	$('#rows').onkeydown = keys;
 	document.addEventListener('visibilitychange', summarise);
 	onHold(drawAll);
@@ -128,6 +138,7 @@ function flush() {
 		if (view) view.told = row.phase;
 	}
 	summarise();
+	offer();
 }
 /** Builds missing rows, some a frame, and puts all in the store's order, touching only what is out of place. */
 function arrange() {
@@ -151,6 +162,14 @@ function sayEnd(row) {
 	if (over === all && all > 1) announce(say.all(all, bad));
 }
 
+const general = (target) => JSON.stringify(withoutFile(target));
+/** Offers the page's new target for files whose upload has not begun. */
+function offer() {
+	late = late.filter((row) => row.phase === 'line' && !row.attempt && rows.includes(row) && general(row.target) !== general(current));
+	$('#apply').hidden = !late.length;
+	put($('#apply span'), words.apply(nameOf(current).join(' · '), late.length));
+	put($('#apply button'), words.applyTo(late.length));
+}
 /** Heading, overall percent, title and favicon. */
 function summarise() {
 	const live = rows.filter(({ recent, phase }) => !recent && !/cancelled|deleted/.test(phase));
@@ -159,8 +178,8 @@ function summarise() {
 	const part = (row) => (isOver(row) ? 1 : ((isHere(row) ? row.sent / row.bytes : 1) + (row.job?.progress?.percent || 0) / 100) / 2);
 	const sum = (of) => live.reduce((total, row) => total + (row.bytes || 1) * of(row), 0);
 	const value = running ? sum(part) / sum(() => 1) * 100 : 0;
+	if (pace !== (running && Boolean(sending))) [rate, rest, pace] = [new Rate(), new Left(), running && Boolean(sending)];
 	const speed = running && rate.push(value);
-	if (!running) rest = new Left();
 	const seconds = speed > 0.01 && value >= 2 && !blocked() ? rest.show((100 - value) / speed) : null;
 	const n = percent(Math.min(99, value));
 	const mine = rows.some(({ recent }) => !recent);
@@ -170,6 +189,9 @@ function summarise() {
 	const ended = bad ? [done && words.done(done), words.failed(bad)] : [live.length && words.all];
 	const now = [[`${n}\xa0%`, left(seconds)].filter(Boolean).join(', '), !sending && words.uploaded];
 	put($('#summary'), running ? now.filter(Boolean).join('. ') : ended.filter(Boolean).join(', '));
+	$('#tell').hidden = !(seconds > 20 && mayAsk());
+	if (ran && !running && live[0]) notify(live[1] ? say.all(live.length, bad) : bad ? say.failed(nameOfRow(live[0]), explain(live[0].error || {}).head) : say.ready(nameOfRow(live[0])));
+	ran = running > 0;
 	$('#clear').hidden = !mine || !done || running > 0;
 	const news = live.length > 0 && (document.hidden || /[%✓!]/.test(document.title));
 	if (running) setTitle(blocked() ? tab.paused(n) : tab.run(n, live.length));

@@ -168,3 +168,26 @@ test('a_setting_is_a_link_and_is_what_is_sent', async () => {
 	assert.match(await page.locator('.drawer code').innerText(), /^curl -H "x-api-key: \$AUDIOMILL_KEY" -F format=flac .*-F file=@input\.wav http:\/\/127\.0\.0\.1:\d+\/upload$/);
 	await page.context().close();
 });
+test('the_eighth_tile_opens_the_full_list', async () => {
+	const page = await w.page({ viewport: { width: 390, height: 800 } });
+	await page.locator('.segments label').nth(2).waitFor();
+	await page.setInputFiles('#pick', w.wav('tile.wav', 1));
+	await page.locator('#dock-to').click();
+	const sheet = page.getByRole('dialog');
+	assert.equal(await sheet.locator('.tiles label').count(), 8);
+	assert.equal(await sheet.locator('.tiles label').last().locator('b').innerText(), 'More …');
+	assert.equal(await sheet.getByRole('combobox').count(), 1, 'no second list of formats');
+	const list = sheet.getByRole('combobox', { name: 'More formats' });
+	const formats = await page.evaluate(() => fetch('/api/v1/formats').then((answer) => answer.json()));
+	assert.equal(await list.locator('option').count(), formats.formats.length);
+	const rare = formats.formats.sort((a, b) => a.rank - b.rank).find(({ available }, i) => i >= 7 && available !== false);
+	await sheet.getByRole('radio', { name: 'MP3' }).focus();
+	await page.keyboard.press('Tab');
+	assert.ok(await list.evaluate((node) => node === document.activeElement), 'one Tab from the tiles');
+	await list.selectOption(rare.format);
+	assert.equal(await sheet.locator('.tiles label').last().locator('b').innerText(), rare.label);
+	assert.equal(await sheet.locator('.tiles :checked[type=radio]').count(), 0);
+	await page.getByRole('button', { name: 'Done' }).click();
+	assert.match(await page.locator('#dock-target').innerText(), new RegExp(`^${rare.label}`));
+	await page.context().close();
+});

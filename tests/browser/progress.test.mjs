@@ -144,3 +144,41 @@ test('live_region_transcript_of_40_files_has_at_most_12_lines', { timeout: 90000
 	assert.doesNotMatch(said.join(), /%|percent|left/);
 	await page.context().close();
 });
+test('tells_when_it_is_done_if_asked_and_out_of_sight', async () => {
+	const stub = (answer) => (one) => one.addInitScript((given) => {
+		window.told = [];
+		window.Notification = class {
+			static permission = 'default';
+			static async requestPermission() { Notification.permission = given; return given; }
+			constructor(title, { tag }) { Object.assign(this, { title, tag }); window.told.push(this); }
+			close() { this.closed = true; }
+		};
+		Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) });
+	}, answer);
+	for (const [answer, names] of [['granted', ['told 1.wav']], ['granted', ['told 2.wav', 'told 3.wav']], ['denied', ['told 4.wav']]]) {
+		const page = await w.page({ before: stub(answer) });
+		let slow = true;
+		await page.route('**/api/v1/jobs?*', async (route) => {
+			const response = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+			const body = await response.json();
+			const percent = 10 + (Date.now() - begun) / 1000;
+			if (slow) for (const job of body.jobs.filter(({ input }) => names.includes(input.filename))) Object.assign(job, { status: 'processing', started_at: new Date(Date.now() - 9000).toISOString(), completed_at: null, output: null, progress: { percent, stage: 'decoding', attempt: 1, position_seconds: 1, speed: 1, eta_seconds: 60, frames_decoded: 5 } });
+			await route.fulfill({ json: body });
+		});
+		const begun = Date.now();
+		await page.setInputFiles('#pick', names.map((name) => w.wav(name, 2)));
+		const button = page.getByRole('button', { name: 'Tell me when it is done' });
+		await button.waitFor();
+		await button.click();
+		await button.waitFor({ state: 'hidden' });
+		assert.equal(await page.evaluate(() => localStorage['am.notify']), answer === 'granted' ? '"asked"' : '"refused"');
+		await page.evaluate(() => { window.away = true; });
+		slow = false;
+		await until(async () => await page.locator('.row[data-phase=done]').count() === names.length, 'the end', 20000);
+		await page.waitForTimeout(300);
+		const told = await page.evaluate(() => window.told.map(({ title, tag }) => [title.replace('\xa0', ' '), tag]));
+		assert.deepEqual(told, answer === 'denied' ? [] : [[names[1] ? 'All 2 finished.' : 'told 1.mp3 is ready.', 'audiomill']]);
+		assert.ok(await page.evaluate(() => { window.told[0]?.onclick(); return window.told.every(({ closed }) => closed); }));
+		await page.context().close();
+	}
+});
