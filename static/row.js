@@ -30,7 +30,7 @@ export class RowView {
 		this.idle = this.lead = el('span.lead', null, icon('clock'));
 		this.frame = el('div.frame', null, el('canvas', { 'aria-hidden': 'true' }));
 		this.note = el('p.note', null, el('b'), ' ', el('span'));
-		this.status = el('p.status', null, el('span', null, el('b'), el('span'), el('span')), el('span'));
+		this.status = el('p.status', null, el('span', null, el('b'), el('span'), el('span')), el('span', null, el('span'), el('span')));
 		this.chip = button('bare', 'chevron', null, () => this.retarget(), { class: 'btn bare chip', 'aria-haspopup': 'dialog' });
 		this.chip.prepend(el('span'), el('span.wide'));
 		this.acts = el('div.acts');
@@ -55,7 +55,10 @@ export class RowView {
 		const [line, rest] = this.status.children;
 		[seen.strong, ...seen.one].forEach((text, i) => put(line.children[i], text && i ? `${seen.glue?.[i] ?? ' · '}${text}` : text || ''));
 		for (let i = seen.one.length + 1; i < 3; i += 1) put(line.children[i], '');
-		put(rest, seen.two.filter(Boolean).join(' · '));
+		const [one, other] = seen.two;
+		put(rest.firstChild, one ? `${one}${other ? ' · ' : ''}` : '');
+		put(rest.lastChild, other || '');
+		set(rest.firstChild, 'class', other && seen.phase === 'done' && 'wide'); // on the phone only when it goes
 		const [tone, head, text] = seen.note || [];
 		this.note.hidden = !head;
 		set(this.note, 'class', `note ${tone}`);

@@ -78,16 +78,27 @@ test('length_unknown_shows_no_number', async () => {
 	assert.match(await row(page, 'endless.wav').locator('.status').innerText(), /Converting · 1:24 done\s*length unknown/);
 	await page.context().close();
 });
-test('rows_keep_their_order_and_height', async () => {
-	const page = await w.page();
-	await page.setInputFiles('#pick', [w.wav('order 10.wav', 3), w.wav('order 2.wav', 1)]);
-	const height = async () => (await page.locator('.row').first().boundingBox()).height;
-	const first = await height();
-	await phase(page, 'order 10.mp3', 'done');
-	await phase(page, 'order 2.mp3', 'done');
-	assert.deepEqual(await page.locator('.row h3').evaluateAll((nodes) => nodes.map((node) => node.title)), ['order 2.mp3', 'order 10.mp3']);
-	assert.ok(Math.abs(await height() - first) < 1.5, `${first} → ${await height()}`);
-	await page.context().close();
+test('rows_keep_their_order_and_height_and_no_line_loses_its_tail', async () => {
+	for (const width of [1280, 390]) {
+		const page = await w.page({ viewport: { width, height: 900 } });
+		await page.route('**/api/v1/jobs?*', async (route) => {
+			const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+			const body = await answer.json();
+			for (const { output } of body.jobs) if (output) Object.assign(output, { duration_seconds: 720, bitrate_bps: 192000 });
+			await route.fulfill({ json: body });
+		});
+		await page.setInputFiles('#pick', [w.wav('order 10.wav', 3), w.wav('order 2.wav', 1)]);
+		const height = async () => (await page.locator('.row').first().boundingBox()).height;
+		const first = await height();
+		await phase(page, 'order 10.mp3', 'done');
+		await phase(page, 'order 2.mp3', 'done');
+		assert.deepEqual(await page.locator('.row h3').evaluateAll((nodes) => nodes.map((node) => node.title)), ['order 2.mp3', 'order 10.mp3']);
+		assert.equal(await height(), first);
+		const status = row(page, 'order 2.mp3').locator('.status');
+		assert.match(await status.textContent(), /^12:00 · MP3 192\skbit\/s/);
+		assert.ok(await status.evaluate((node) => node.firstChild.getClientRects().length && node.firstChild.getBoundingClientRect().height < 30 && node.scrollWidth <= node.clientWidth), 'one line, whole');
+		await page.context().close();
+	}
 });
 test('download_has_the_right_name_and_length', async () => {
 	const page = await w.page();
