@@ -11,7 +11,7 @@ let frame = 0;
 let before = 0;
 
 const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => waves.get(target)?.set({ width: 0 })));
-const sights = new IntersectionObserver((seen) => seen.forEach(({ target, isIntersecting }) => waves.get(target)?.set({ visible: isIntersecting })), { rootMargin: '200px' });
+const sights = new IntersectionObserver((seen) => seen.forEach(({ target, isIntersecting }) => waves.get(target)?.see(isIntersecting)), { rootMargin: '200px' });
 for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
 	matchMedia(query).onchange = () => {
 		colours = null;
@@ -46,6 +46,11 @@ export class Wave {
 		Object.assign(this, patch, { dirty: true });
 		if (patch?.jump) [this.heldX, this.doneX] = [this.held, this.done];
 		wake();
+	}
+	/** In or out of sight. Coming into sight is no movement: the edges are where they belong, and what is unchanged is not painted again. */
+	see(visible) {
+		this.visible = visible;
+		if (this.dirty) this.set({ jump: true, settle: false });
 	}
 	free() {
 		waves.delete(this.canvas);
