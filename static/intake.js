@@ -36,7 +36,7 @@ export function intake({ onfiles, onveil, target }) {
 	};
 	const takeAll = async ({ files, entries }) => {
 		if (entries.some((entry) => entry.isDirectory)) sift(await walk(entries));
-		else onfiles(files, 0);
+		else onfiles(files);
 	};
 	const ifFiles = (handler) => (event) => {
 		if (!event.dataTransfer.types.includes('Files')) return;
@@ -56,16 +56,13 @@ export function intake({ onfiles, onveil, target }) {
 		hide();
 		takeAll(early.read(data));
 	}));
-	addEventListener('paste', (event) => {
-		const files = [...event.clipboardData.files];
-		if (files.length && !event.target.matches?.('input')) onfiles(files, 0);
-	});
-	const take = (input, then) => {
-		if (input.files.length) then([...input.files], 0);
-		input.value = '';
-	};
-	picker.onchange = () => take(picker, onfiles);
-	folder.onchange = () => take(folder, sift);
+	addEventListener('paste', ({ clipboardData: { files }, target: at }) => files.length && !at.matches?.('input') && onfiles([...files]));
+	for (const [input, then] of [[picker, onfiles], [folder, sift]]) {
+		input.onchange = () => {
+			if (input.files.length) then([...input.files]);
+			input.value = '';
+		};
+	}
 	$('#folder-field').hidden = !matchMedia('(any-pointer: fine)').matches;
 	// What came before this module had loaded.
 	early.standDown().forEach(takeAll);
