@@ -77,10 +77,11 @@ const PHASES = {
 export class RowView {
 	constructor(row) {
 		const node = clone('row').firstChild;
-		const [name, number, idle, , frame, note, foot] = node.children;
+		const [name, number, idle, button, frame, note, foot] = node.children;
 		const [status, chip, acts] = foot.children;
-		Object.assign(this, { row, node, name, number, idle, frame, note, status, chip, acts, told: row.phase, at: '' });
+		Object.assign(this, { row, node, name, number, idle, button, frame, note, status, chip, acts, buttons: [...acts.children], told: row.phase, at: '' });
 		set(node, 'aria-labelledby', name.id = `n${ids += 1}`);
+		button.remove();
 		this.wave = new Wave(frame.firstChild);
 		this.draw();
 	}
@@ -137,6 +138,8 @@ export class RowView {
 	}
 	play(is, name) {
 		const again = (patch) => { Object.assign(this, patch); this.draw(); };
+		const [lead, other] = is ? [this.button, this.idle] : [this.idle, this.button];
+		if (other.parentNode) other.replaceWith(lead);
 		if (!is) this.track = this.track?.stop();
 		else this.track ??= new Track(this.node, { name, wave: this.wave, ...playable(this.row.job), onchange: (at) => at !== this.at && again({ at }), onfail: (mute) => again({ mute }) });
 	}
@@ -153,13 +156,14 @@ export class RowView {
 		const key = acts + name;
 		if (key === this.offered) return;
 		this.offered = key;
-		for (const node of this.acts.children) {
-			node.hidden = !acts.includes(node.dataset.act);
+		const shown = this.buttons.filter(({ dataset }) => acts.includes(dataset.act));
+		for (const node of shown) {
 			set(node, 'aria-label', `${node.textContent} ${name}`);
-			if (node.href !== undefined && !node.hidden) node.href = `/download/${row.job.id}`;
+			if (node.dataset.act === 'download') node.href = `/download/${row.job.id}`;
 		}
-		const at = document.activeElement;
-		if (this.node.contains(at) && at.matches('[hidden], :disabled')) this.node.focus({ preventScroll: true });
+		const held = this.acts.contains(document.activeElement) || chip === document.activeElement;
+		this.acts.replaceChildren(...shown);
+		if (held) this.node.focus({ preventScroll: true });
 	}
 	/** Rest of time, steady; it starts anew with each phase and attempt. */
 	left(key, seconds) {
