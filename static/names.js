@@ -1,8 +1,8 @@
 // Owns: file names made safe to show, and where to shorten them. Never: DOM. Used by: row, curl, views.
 const UNSAFE = /[\0-\x08\v\f\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 const RTL = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
-const segmenter = new Intl.Segmenter();
-const graphemes = (text) => Array.from(segmenter.segment(text), ({ segment }) => segment);
+const segmenter = Intl.Segmenter && new Intl.Segmenter(); // new in Firefox 125
+const graphemes = (text) => (segmenter ? Array.from(segmenter.segment(text), ({ segment }) => segment) : [...text]);
 
 /** One line, nothing invisible or turning, at most 300 characters. */
 export function safeName(name) {

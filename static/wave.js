@@ -50,7 +50,7 @@ export class Wave {
 		if (patch?.jump) [this.heldX, this.doneX] = [this.held, this.done];
 		wake();
 	}
-	/** In or out of sight. Coming into sight is no movement: the edges are where they belong, and what is unchanged is not painted again. */
+	/** In or out of sight. Coming into sight is no movement: the edges stand where they belong. */
 	see(visible) {
 		this.visible = visible;
 		if (this.dirty) this.set({ jump: true, settle: false });
