@@ -1,51 +1,48 @@
 // Owns: HTTP with the server; every failure becomes an ApiError. Never: what to do about it. Used by: session, target, watch, upload.
 
-/** A failed request; `code` is the server's word or 'network', `wait` is Retry-After in seconds. */
+/** A failed request; `wait` is Retry-After in seconds. */
 export class ApiError extends Error {
 	constructor(facts) {
 		super(facts.message);
 		Object.assign(this, { status: 0, code: 'network' }, facts);
 	}
 }
-/** Headers of every request. */
 export const HEADERS = { 'X-Requested-With': 'XMLHttpRequest', Accept: 'application/json' };
 
-let heard = () => {};
-/** The one listener told about each answer: null when the server answered, else the error. */
+let heard;
+/** The one listener told of each answer: null or the error. */
 export const onAnswer = (listener) => { heard = listener; };
 
-/** An ApiError from a status, a body and a header reader. */
-export function errorFrom(status, text, header) {
+const USUAL = { 401: 'unauthenticated', 404: 'not_found', 413: 'too_large' };
+/** An ApiError from an answer; status 0 is an opaque redirect to a sign-in page. */
+export function errorFrom(status, text, wait) {
 	let body = {};
 	try { body = JSON.parse(text); } catch { /* a proxy's page */ }
-	const usual = { 0: 'unauthenticated', 401: 'unauthenticated', 404: 'not_found', 413: 'too_large' }[status];
 	return new ApiError({
-		status: status || 401, code: body.code || usual || (status < 500 ? 'unknown' : 'internal'), message: body.detail || body.error || '',
-		reference: body.request_id, wait: Number.parseInt(header('Retry-After'), 10) || null,
+		status: status || 401, code: body.code || USUAL[status || 401] || (status < 500 ? 'unknown' : 'internal'),
+		message: body.detail || body.error, reference: body.request_id, wait: Number.parseInt(wait, 10),
 	});
 }
 
-const tags = new Map(); // path → ETag of its last answer
-/** Makes the next `fresh` answer of a path a whole one. */
-export const forget = (path) => tags.delete(path);
-/** Sends one request; returns the body, null without one, undefined when nothing is new (`fresh` only). */
-export async function send(method, path, { fresh, keepalive } = {}) {
-	const headers = { ...HEADERS };
-	if (fresh && tags.has(path)) headers['If-None-Match'] = tags.get(path);
+const known = new Map(); // path → [ETag, body] of its last answer
+/** Makes the next answer of a path a whole one. */
+export const forget = (path) => known.delete(path);
+/** Sends one request; returns the body or null. */
+export async function send(method, path) {
 	let answer;
 	let text;
+	const [tag, body] = known.get(path) || [];
 	try {
-		answer = await fetch(`/api/v1${path}`, { method, headers, keepalive, redirect: 'manual', cache: 'no-store', signal: AbortSignal.timeout(20000) });
+		answer = await fetch(`/api/v1${path}`, {
+			method, headers: { ...HEADERS, ...(tag && { 'If-None-Match': tag }) }, keepalive: method === 'DELETE', redirect: 'manual', cache: 'no-store', signal: AbortSignal.timeout(20000),
+		});
 		text = await answer.text();
-	} catch {
-		text = null;
-	}
-	// An opaque redirect has status 0: it leads to a sign-in page.
-	const fine = text != null && (answer.ok || answer.status === 304);
-	const error = fine ? null : text == null ? new ApiError({}) : errorFrom(answer.status, text, (name) => answer.headers.get(name));
+	} catch { /* no answer */ }
+	const { status, ok, headers } = answer || {};
+	const error = text == null ? new ApiError({}) : ok || status === 304 ? null : errorFrom(status, text, headers.get('Retry-After'));
 	heard(error);
 	if (error) throw error;
-	if (answer.status === 304) return undefined;
-	if (fresh) tags.set(path, answer.headers.get('ETag') || '');
-	return text ? JSON.parse(text) : null;
+	if (status === 304) return body;
+	known.set(path, [method === 'GET' && headers.get('ETag'), text ? JSON.parse(text) : null]);
+	return known.get(path)[1];
 }

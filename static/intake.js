@@ -1,4 +1,5 @@
 // Owns: how files come in: drop, paste, folder, picker. Never: what becomes of them. Used by: views/convert.
+/* global early */
 import { $, put } from './dom.js';
 import { veil as words } from './words.js';
 
@@ -33,6 +34,10 @@ export function intake({ onfiles, onveil, target }) {
 		const files = all.filter(({ name }) => !OTHER.test(name));
 		onfiles(files, all.length - files.length);
 	};
+	const takeAll = async ({ files, entries }) => {
+		if (entries.some((entry) => entry.isDirectory)) sift(await walk(entries));
+		else onfiles(files);
+	};
 	const ifFiles = (handler) => (event) => {
 		if (!event.dataTransfer.types.includes('Files')) return;
 		event.preventDefault();
@@ -47,24 +52,21 @@ export function intake({ onfiles, onveil, target }) {
 	}));
 	addEventListener('dragleave', ({ relatedTarget }) => relatedTarget || hide());
 	addEventListener('keydown', ({ key }) => key === 'Escape' && hide());
-	addEventListener('drop', ifFiles(async (data) => {
+	addEventListener('drop', ifFiles((data) => {
 		hide();
-		const entries = [...data.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-		if (entries.some((entry) => entry.isDirectory)) sift(await walk(entries));
-		else onfiles([...data.files], 0);
+		takeAll(early.read(data));
 	}));
-	addEventListener('paste', (event) => {
-		const files = [...event.clipboardData.files];
-		if (files.length && !event.target.matches?.('input')) onfiles(files, 0);
-	});
-	const take = (input, then) => {
-		if (input.files.length) then([...input.files], 0);
-		input.value = '';
-	};
-	picker.onchange = () => take(picker, onfiles);
-	folder.onchange = () => take(folder, sift);
+	addEventListener('paste', ({ clipboardData: { files }, target: at }) => files.length && !at.matches?.('input') && onfiles([...files]));
+	for (const [input, then] of [[picker, onfiles], [folder, sift]]) {
+		input.onchange = () => {
+			if (input.files.length) then([...input.files]);
+			input.value = '';
+		};
+	}
 	$('#folder-field').hidden = !matchMedia('(any-pointer: fine)').matches;
-	picker.onchange(); // chosen before this module had loaded
+	// What came before this module had loaded.
+	early.standDown().forEach(takeAll);
+	picker.onchange();
 	/** Takes the catalogue's endings where a picker understands them. */
 	return (endings) => { if (endings && !noAccept) picker.accept = endings.join(); };
 }

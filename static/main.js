@@ -3,7 +3,6 @@ import { $, set } from './dom.js';
 import { settleToast } from './layer.js';
 import { begin } from './session.js';
 import { setTitle } from './signal.js';
-import { tab } from './words.js';
 
 const page = $('#page');
 let [convert, job] = [];
@@ -15,10 +14,10 @@ async function open(y) {
 	page.hidden = !id;
 	$('#convert').hidden = Boolean(id);
 	document.body.classList.toggle('on-job', Boolean(id));
-	set($('nav a'), 'aria-current', id ? null : 'page');
+	set($('nav a'), 'aria-current', !id && 'page');
 	job?.hide();
 	if (id) {
-		setTitle(tab.plain);
+		setTitle();
 		job ??= await import('./views/job.js');
 		job.show(id, page, go);
 	}
@@ -31,7 +30,6 @@ async function open(y) {
 	$(id ? '#page h1' : '#convert h1').focus({ preventScroll: true });
 	scrollTo(0, y);
 }
-/** Changes the address and shows its view. */
 function go(path) {
 	history.replaceState({ y: scrollY }, '');
 	history.pushState(null, '', path);

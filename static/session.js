@@ -16,7 +16,7 @@ export const onHold = (listener) => listeners.push(listener);
 /** How many files wait; set by the upload line. */
 export const waiting = { count: () => 0 };
 /** Why nothing may be sent now, or false. */
-export const blocked = () => Boolean(held && held.until > Date.now()) && held.why;
+export const blocked = () => held?.until > Date.now() && held.why;
 
 /** Pauses sending until it is released or `seconds` are over; a reason of higher rank stays. */
 function hold(why, seconds = Infinity) {
@@ -24,7 +24,6 @@ function hold(why, seconds = Infinity) {
 	held = { why, until: Date.now() + seconds * 1000 };
 	changed();
 }
-/** Ends a pause for any of these reasons. */
 export function release(...whys) {
 	if (!whys.includes(held?.why)) return;
 	held = null;
@@ -35,11 +34,11 @@ function tryNow() {
 	tick();
 }
 function tick() {
-	if (!held) return;
-	if (held.until < Date.now() && !held.tried) {
+	const over = Date.now() - held?.until;
+	if (over > 0 && !held.tried) {
 		held.tried = held.until = Date.now();
 		changed();
-	} else if (held.until < Date.now() - 2500 && held.why !== 'away') release(held.why);
+	} else if (over > 2500 && held.why !== 'away') release(held.why);
 	else draw();
 }
 function changed() {
@@ -47,47 +46,42 @@ function changed() {
 	for (const listener of listeners) listener(blocked());
 }
 function draw() {
-	if (!held || (held.why === 'away' && fails < 2)) { banner(null); return; }
-	const { why, until } = held;
-	const signin = why === 'signin';
-	banner({
-		key: why, icon: ICONS[why], text: words[why](Math.ceil((until - Date.now()) / 1000), waiting.count()), filled: signin,
-		action: signin ? act.signin : until < Infinity && act.now,
-		onclick: signin ? () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`) : tryNow,
-	});
+	const { why: key, until } = held || {};
+	const action = key === 'signin' ? act.signin : until < Infinity && act.now;
+	const onclick = key === 'signin' ? () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`) : tryNow;
+	const silent = !key || (key === 'away' && fails < 2);
+	banner(silent ? null : { key, icon: ICONS[key], text: words[key](Math.ceil((until - Date.now()) / 1000), waiting.count()), action, onclick });
 }
 
 /** Pauses for 401, 429, 503, 507 and silence; true when the request is to be tried again. */
 export function judge({ code, status, wait }) {
-	const spread = Math.max(1, (wait || 10) * (0.8 + Math.random() * 0.4));
 	if (status === 401) hold('signin');
 	else if (status === 507) hold('disk', Math.min(wait || 30, 30));
-	else if (status === 503 || status === 429) hold('full', spread);
+	else if (status === 503 || status === 429) hold('full', Math.max(1, (wait || 10) * (0.8 + Math.random() * 0.4)));
 	else if (code !== 'network') return false;
 	else if (!navigator.onLine) hold('offline');
-	else if (!blocked()) {
-		fails += 1;
-		hold('away', PAUSES[Math.min(fails, PAUSES.length) - 1]);
-	}
+	else if (!blocked()) hold('away', PAUSES[Math.min(fails++, 5)]);
 	return true;
 }
 /** Binds what is remembered to an account; another account's memory is wiped. */
 export function bind(owner) {
 	const hash = [...owner].reduce((sum, char) => (Math.imul(sum, 33) ^ char.codePointAt(0)) >>> 0, 5381);
-	if (recall('who', hash) !== hash) forgetAll();
+	if (recall('who') !== hash) forgetAll();
 	remember('who', hash);
 }
 /** Starts listening to answers, to the network and to Sign out. */
 export function begin() {
 	onAnswer((error) => {
-		if (error) return error.status === 401 || error.code === 'network' ? judge(error) : null;
-		fails = 0;
-		return release('away', 'offline');
+		if (error?.status === 401 || error?.code === 'network') judge(error);
+		else if (!error) {
+			fails = 0;
+			release('away', 'offline');
+		}
 	});
 	addEventListener('offline', () => hold('offline'));
 	addEventListener('online', () => { release('offline'); tryNow(); });
 	document.addEventListener('visibilitychange', () => document.hidden || held?.why !== 'away' || tryNow());
 	// Signing out: what an answer still on its way writes goes too.
-	document.addEventListener('submit', () => { forgetAll(); addEventListener('pagehide', forgetAll); });
+	document.addEventListener('submit', ({ target }) => target.action.endsWith('/logout') && (forgetAll(), addEventListener('pagehide', forgetAll)));
 	setInterval(tick, 250);
 }

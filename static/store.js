@@ -10,38 +10,38 @@ const listeners = [];
 let batches = 0;
 const SITTING = 12 * 36e5; // ms a finished row comes back after a reload
 
-/** listener(what, row): 'added' (without row), 'changed' or 'removed'. */
+/** listener(row): the row that has changed, or none when rows came or went. */
 export const subscribe = (listener) => listeners.push(listener);
-const tell = (what, row) => listeners.forEach((listener) => listener(what, row));
-export const isOver = ({ phase }) => ['done', 'failed', 'cancelled', 'deleted'].includes(phase);
-export const isHere = ({ phase }) => ['line', 'sending', 'storing'].includes(phase);
+const tell = (row) => listeners.forEach((listener) => listener(row));
+export const isOver = ({ phase }) => /done|failed|cancelled|deleted/.test(phase);
+export const isHere = ({ phase }) => /line|sending|storing/.test(phase);
 const keep = () => remember('list', rows.filter((row) => row.job && !row.recent).map((row) => row.job.id).slice(0, 200));
+function moved() {
+	tell();
+	keep();
+}
 
-/** Adds one batch on top, each entry a partial row; finished rows of earlier sittings make room. */
+/** Adds one batch of partial rows on top; rows of earlier sittings make room. */
 export function add(entries) {
 	batches += 1;
-	for (const row of rows.filter((other) => other.recent)) remove(row);
-	rows.unshift(...entries.map((entry) => ({ batch: batches, phase: 'line', sent: 0, attempt: 0, ...entry })));
-	tell('added');
+	const kept = rows.filter(({ recent }) => !recent);
+	rows.splice(0, Infinity, ...entries.map((entry) => ({ batch: batches, phase: 'line', sent: 0, attempt: 0, ...entry })), ...kept);
+	moved();
 }
-/** Changes a row. */
 export function change(row, patch) {
 	Object.assign(row, patch);
-	if (rows.includes(row)) tell('changed', row);
+	if (rows.includes(row)) tell(row);
 }
 /** Takes a row out; returns its place. */
 export function remove(row) {
 	const at = rows.indexOf(row);
 	rows.splice(at, 1);
-	tell('removed', row);
-	keep();
+	moved();
 	return at;
 }
-/** Puts a removed row back where it was. */
 export function putBack(row, at) {
 	rows.splice(at, 0, row);
-	tell('added');
-	keep();
+	moved();
 }
 /** Takes over what the server says about a row's job. */
 export function adopt(row, job) {
@@ -53,14 +53,12 @@ export function adopt(row, job) {
 export function restore(jobs) {
 	const kept = recall('list', []);
 	const known = rows.map((row) => row.job?.id);
-	const mine = jobs.filter(({ id, status, completed_at: end }) => !known.includes(id) && (!/done|failed|cancelled/.test(status) || (kept.includes(id) && Date.now() - Date.parse(end) < SITTING)));
+	const mine = jobs.filter(({ id, status, completed_at: end }) => !known.includes(id) && (!isOver({ phase: status }) || (kept.includes(id) && Date.now() - Date.parse(end) < SITTING)));
 	const recent = !mine.length && !rows.length;
 	const found = recent ? jobs.filter(({ status }) => status === 'done').slice(0, 3) : mine.sort((a, b) => kept.indexOf(a.id) - kept.indexOf(b.id));
 	for (const job of found) {
-		const row = { batch: 0, name: job.input.filename, bytes: job.input.bytes, sent: 0, attempt: 0, recent };
-		adopt(row, job);
-		rows.push(row);
+		rows.push({ batch: 0, name: job.input.filename, bytes: job.input.bytes, sent: 0, attempt: 0, recent });
+		adopt(rows.at(-1), job);
 	}
-	keep();
-	tell('added');
+	moved();
 }

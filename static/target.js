@@ -1,9 +1,9 @@
 // Owns: the catalogue, the chosen format, quality and options, and their controls. Never: rows. Used by: row, upload/line, views.
 import { send } from './api.js';
 import { curlFor } from './curl.js';
-import { $, button, el, put, set } from './dom.js';
-import { clock, kbit, parseClock, size } from './format.js';
-import { copy, dialog, toast } from './layer.js';
+import { $, clone, el, put, set } from './dom.js';
+import { clock, line, parseClock, size } from './format.js';
+import { ask, copy, toast } from './layer.js';
 import { recall, remember } from './memory.js';
 import { act, copied, target as words } from './words.js';
 
@@ -12,20 +12,17 @@ const FIRST = { default: 'mp3', formats: [{ format: 'mp3', label: 'MP3', group: 
 export let catalogue = recall('catalogue', FIRST);
 /** The page's target {format, quality, options}; options are those changed by hand. */
 export let current = settle(recall('target', {}));
+const TILES = 7; // formats with a tile of their own, by the catalogue's rank
 const listeners = [];
-let panels = 0;
 /** Called when the catalogue or the page's target has changed. */
 export const onTarget = (listener) => listeners.push(listener);
 
-/** The catalogue's entry of a format, or undefined. */
-export function formatOf(format) { return catalogue.formats.find((entry) => entry.format === format); }
-/** A format's name for people. */
+function formatOf(format) { return catalogue.formats.find((entry) => entry.format === format); }
 export const labelOf = (format) => formatOf(format)?.label || (format || '').toUpperCase();
 function qualityOf({ format, quality }) { return formatOf(format)?.qualities.find(({ id }) => id === quality); }
 function missing({ available }) { return available === false; }
 const alike = (a, b) => `${a}` === `${b}`; // a number in the catalogue is text in a field
-const isPerFile = (option) => option.per_file ?? /time|text/.test(option.kind);
-const general = ({ format, options }) => formatOf(format).options.filter((option) => option.name in options && !isPerFile(option));
+const usual = (target, { name, default: value }) => qualityOf(target)?.options[name] ?? value ?? '';
 /** The nearest target this server can make. */
 function settle({ format, quality, options = {} }) {
 	const known = formatOf(format);
@@ -41,30 +38,39 @@ export function choose(target) {
 	listeners.forEach((listener) => listener());
 }
 /** The same target without what belongs to one file only. */
-export const withoutFile = (target) => ({ ...target, options: Object.fromEntries(general(target).map(({ name }) => [name, target.options[name]])) });
-/** Fetches the catalogue. */
+export function withoutFile(target) {
+	const isGeneral = ({ name, kind, per_file: own = /time|text/.test(kind) }) => name in target.options && !own;
+	return { ...target, options: Object.fromEntries((formatOf(target.format)?.options || []).filter(isGeneral).map(({ name }) => [name, target.options[name]])) };
+}
+const isOwn = (target) => Object.keys(withoutFile(target).options).length > 0;
+/** The page's target for a row that keeps its own per-file things. */
+export function currentFor(target) {
+	const { options } = withoutFile(target);
+	const own = Object.entries(target.options).filter(([name]) => !(name in options));
+	return { ...withoutFile(current), options: { ...Object.fromEntries(own), ...withoutFile(current).options } };
+}
 export async function loadCatalogue() {
-	const fresh = await send('GET', '/formats');
-	fresh.formats.sort((a, b) => a.rank - b.rank);
-	catalogue = fresh;
-	remember('catalogue', fresh);
+	catalogue = await send('GET', '/formats');
+	catalogue.formats.sort((a, b) => a.rank - b.rank);
+	remember('catalogue', catalogue);
 	choose(current);
 }
-/** The fields an upload sends, [[name, value]]. Standard is left to the server: it knows mono from stereo. */
-export const fieldsOf = (target) => Object.entries({ format: target.format, ...(target.quality !== 'standard' && qualityOf(target)?.options), ...target.options });
+/** The fields an upload sends. Standard is left to the server: it knows mono from stereo. */
+export const fieldsOf = (target) => ({ format: target.format, ...(target.quality !== 'standard' && qualityOf(target)?.options), ...target.options });
 /** "MP3 · Standard" as its two parts; a lossless format has one. */
 export function nameOf(target) {
-	const own = formatOf(target.format) && general(target).length;
-	return [labelOf(target.format), own ? words.own : formatOf(target.format)?.qualities.length > 1 && qualityOf(target)?.label].filter(Boolean);
+	const { qualities = [] } = formatOf(target.format) || {};
+	return [labelOf(target.format), isOwn(target) ? words.own : qualities.length > 1 && qualityOf(target)?.label].filter(Boolean);
 }
-/** What an output is, in a few words: ["MP3", "192 kbit/s"]. */
-export function made({ output, options }) {
-	return [labelOf(options.format || output.container), formatOf(options.format)?.group !== 'lossless' && output.bitrate_bps && kbit(output.bitrate_bps)].filter(Boolean);
+/** What an output is, in a few words: "MP3 192 kbit/s". */
+export function made({ output, options: { format = output.container } }) {
+	return line([labelOf(format), formatOf(format)?.group !== 'lossless' && output.bitrate_bps && `${Math.round(output.bitrate_bps / 1000)}\xa0kbit/s`], ' ');
 }
+/** What a player needs of a finished job. */
+export const playable = ({ id, output, options }) => ({ url: `/download/${id}`, seconds: output.duration_seconds || 1, mime: formatOf(options.format)?.mime_type || 'audio/mpeg' });
 /** The target a job or a link was made with. */
 export function targetFrom({ format, ...options }) {
-	const same = (quality) => Object.entries(quality.options).every(([name, value]) => alike(options[name], value));
-	const found = formatOf(format)?.qualities.find(same);
+	const found = formatOf(format)?.qualities.find((quality) => Object.entries(quality.options).every(([name, value]) => alike(options[name], value)));
 	const rest = Object.entries(options).filter(([name, value]) => value != null && !alike(found?.options[name], value));
 	return { format, quality: found?.id ?? 'standard', options: Object.fromEntries(rest) };
 }
@@ -78,110 +84,109 @@ export function fromAddress() {
 }
 
 /** A quality in its options' own words: "192 kbit/s". */
-const inWords = (quality, { options }) => Object.entries(quality.options).map(([name, value]) => options.find((option) => option.name === name)?.values?.find((one) => alike(one.value, value))?.label).filter(Boolean).join(', ');
+const inWords = (quality, { options }) => line(Object.entries(quality.options).map(([name, value]) => options.find((option) => option.name === name)?.values?.find((one) => alike(one.value, value))?.label), ', ');
+const radio = (name, value, disabled, ...inside) => el('label', null, el('input', { type: 'radio', name, value, disabled }), ...inside);
+function field(option) {
+	const { name, kind, values, min, max, hint, label, unit } = option;
+	const kept = kind === 'choice' && !values.some(({ value }) => alike(value, option.default)) ? [{ value: '', label: words.keep }] : [];
+	const type = { number: 'number', switch: 'checkbox' }[kind] || 'text';
+	const input = kind === 'choice' ? el('span.select', null, el('select', { name }, ...kept.concat(values).map((one) => el('option', { value: one.value }, one.label))))
+		: el('input', { name, type, min, max, step: 'any', autocomplete: 'off' });
+	return el(`label.field${kind === 'switch' ? ' switch' : ''}`, null, el('span', null, unit && kind === 'number' ? `${label} (${unit})` : label), input, hint && el('small', null, hint), el('span.fault'));
+}
 
-/** Controls for a target: get() gives it, change(target) takes a new one. Returns {node, draw, open(option)}. */
-export function panel(get, change) {
-	const id = `t${panels += 1}`;
-	const pick = (format) => change({ ...get(), format, options: {} });
-	const select = el('select', { 'aria-label': words.to, onchange: () => pick(select.value) });
-	const tiles = el('fieldset.tiles');
-	const qualities = el('fieldset.segments');
-	const says = el('p.says', null, el('b'), el('span'));
-	const drawer = el('div.drawer', { id, hidden: '' });
-	const more = button('quiet', 'tune', act.options, () => open(), { 'aria-label': act.options, 'aria-expanded': 'false', 'aria-controls': id });
-	const node = el('div.panel', null, el('div.choose', null, tiles, el('label.to', null, el('span', null, words.to), el('span.select', null, select)), qualities, more), says, drawer);
-	let shown = [];
+/** Controls for a target: get() gives it, change(target) takes a new one; `tiled`: formats as tiles, the full list in the last. */
+export function panel(get, change, tiled) {
+	const node = clone('panel').firstChild;
+	const part = (selector) => $(selector, node);
+	part(tiled ? '.to' : '.tiles').remove();
+	const [drawer, code] = [part('.drawer'), part('code')];
+	const pick = (patch) => change({ ...get(), options: {}, ...patch });
+	let [drawn, shown] = [];
+	node.onchange = ({ target: input }) => {
+		const { name, value } = input;
+		if (name === 'to') pick({ format: value });
+		else if (name === 'grade') pick({ quality: value });
+		else take(input, formatOf(get().format).options.find((option) => option.name === name));
+	};
+	part('.open').onclick = () => open();
+	part('.reset').onclick = () => pick({ quality: 'standard' });
+	part('.curl').onclick = () => copy(code.textContent, copied.text, code);
+	part('.link').onclick = () => copy(`${location.origin}/upload?${new URLSearchParams(fieldsOf(get()))}`, copied.link, code);
 
-	const radio = (name, value, disabled, onchange, ...inside) => el('label', null, el('input', { type: 'radio', name: id + name, value, disabled: disabled ? '' : null, onchange }), ...inside);
-	const check = (set, value) => { for (const input of set.querySelectorAll('input')) input.checked = input.value === value; };
-	function open(name) {
-		drawer.hidden = !name && !drawer.hidden;
-		set(more, 'aria-expanded', !drawer.hidden);
-		draw();
-		if (name) drawer.querySelector(`[name="${name}"], select, input`)?.focus();
+	function open() {
+		drawer.hidden = !drawer.hidden;
+		set(part('.open'), 'aria-expanded', !drawer.hidden || 'false');
 	}
-
+	/** Takes over a field; what is not valid says what would work and changes nothing. */
+	function take(input, option) {
+		const { name, kind } = option;
+		let value = kind === 'switch' ? input.checked : input.value.trim();
+		if (kind === 'time') {
+			const seconds = value && parseClock(value);
+			input.setCustomValidity(Number.isNaN(seconds) ? words.time : '');
+			value = seconds;
+		}
+		const { validationMessage: fault } = input;
+		put($('.fault', input.closest('label')), fault);
+		set(input, 'aria-invalid', fault !== '');
+		if (fault) return;
+		const { [name]: _, ...options } = get().options;
+		pick({ options: alike(value, usual(get(), option)) ? options : { ...options, [name]: `${value}` } });
+	}
 	/** Rebuilds what a new catalogue or format brings, then marks what is chosen. */
 	function draw() {
 		const target = get();
 		const entry = formatOf(target.format);
-		if (shown[0] !== catalogue) drawFormats();
-		if (shown[1] !== entry) {
-			const label = (quality) => [el('b', null, quality.label), el('small', null, [inWords(quality, entry), quality.bytes_per_minute && words.perMinute(size(quality.bytes_per_minute))].filter(Boolean).join(' · '))];
-			qualities.replaceChildren(el('legend.vh', null, words.quality), ...entry.qualities.map((quality) => radio('q', quality.id, false, () => change({ ...withoutFile(get()), quality: quality.id, options: {} }), ...label(quality))));
-			drawer.replaceChildren();
-		}
-		shown = [catalogue, entry];
-		select.value = target.format;
-		check(tiles, target.format);
-		const own = general(target).length > 0;
-		check(qualities, own ? '' : target.quality);
 		const quality = qualityOf(target);
-		const what = own || !quality ? words.own : quality.id === 'lossless' ? words.lossless : inWords(quality, entry);
-		put(says.firstChild, [what, entry.summary].filter(Boolean).join(', ').replace(/.$/, '$&. '));
-		put(says.lastChild, own || !quality?.bytes_per_minute ? '' : words.minute(size(quality.bytes_per_minute)));
-		if (!drawer.hidden) drawDrawer(target, entry);
+		if (drawn !== catalogue) drawFormats();
+		if (shown !== entry) {
+			part('.segments').replaceChildren(...entry.qualities.map((one) => radio('grade', one.id, false, el('b', null, one.label), el('small', null, line([inWords(one, entry), one.bytes_per_minute && `${size(one.bytes_per_minute)}/min`])))));
+			part('.options').replaceChildren(...entry.options.map(field));
+		}
+		[drawn, shown] = [catalogue, entry];
+		const own = isOwn(target) || !quality;
+		for (const input of node.elements) {
+			const { name, type } = input;
+			const option = entry.options.find((one) => one.name === name);
+			const value = { to: target.format, grade: own ? '' : target.quality }[name] ?? target.options[name] ?? (option && usual(target, option));
+			if (type === 'radio') input.checked = input.value === value;
+			else if (type === 'checkbox') input.checked = alike(value, true);
+			else if (name && input.validity.valid) input.value = option?.kind === 'time' && value !== '' ? clock(value) : value;
+		}
+		const more = part('.more');
+		if (more) {
+			const outside = catalogue.formats.indexOf(entry) >= TILES;
+			more.hidden = !catalogue.formats[TILES];
+			more.classList.toggle('on', outside);
+			put(more.lastChild, outside ? entry.label : words.more);
+		}
+		const what = own ? words.own : quality.id === 'lossless' ? words.lossless : inWords(quality, entry);
+		const [says, rate] = part('.says').children;
+		put(says, line([what, entry.summary], ', ').replace(/.$/, '$&. '));
+		put(rate, own || !quality.bytes_per_minute ? '' : words.minute(size(quality.bytes_per_minute)));
+		part('.reset').hidden = !Object.keys(target.options).length;
+		put(code, curlFor(fieldsOf(target)));
 	}
-
 	function drawFormats() {
-		const option = (entry) => el('option', { value: entry.format, disabled: missing(entry) ? '' : null }, missing(entry) ? `${entry.label} (${words.missing(entry.missing)})` : entry.label);
-		const groups = Object.keys(words.groups).map((group) => el('optgroup', { label: words.groups[group] }, ...catalogue.formats.filter((entry) => entry.group === group).map(option)));
-		select.replaceChildren(...groups.filter((group) => group.firstChild));
-		node.classList.toggle('many', catalogue.formats.length > 7);
-		tiles.replaceChildren(el('legend.vh', null, words.to), ...catalogue.formats.slice(0, 7).map((entry) => radio('f', entry.format, missing(entry), () => pick(entry.format), el('b', null, entry.label))));
+		const { formats } = catalogue;
+		const option = (entry) => el('option', { value: entry.format, disabled: missing(entry) }, entry.label + (missing(entry) ? ` (${words.missing(entry.missing)})` : ''));
+		const groups = Object.entries(words.groups).map(([group, label]) => el('optgroup', { label }, ...formats.filter((entry) => entry.group === group).map(option)));
+		part('select').replaceChildren(...groups.filter((group) => group.firstChild));
+		if (tiled) part('.tiles').replaceChildren(part('legend'), ...formats.slice(0, TILES).map((entry) => radio('to', entry.format, missing(entry), el('b', null, entry.label))), part('.more'));
 	}
-
-	function drawDrawer(target, entry) {
-		if (!drawer.firstChild) {
-			const code = el('code', { tabindex: 0 });
-			drawer.append(el('div.options', null, ...entry.options.map(field)), el('div.keys', null,
-				button('quiet', 'copy', act.curl, () => copy(code.textContent, copied.text, code)),
-				button('quiet', 'link', act.link, () => copy(`${location.origin}/upload?${new URLSearchParams(fieldsOf(get()))}`, copied.link, code)),
-				button('quiet', null, act.reset, () => change({ ...get(), quality: 'standard', options: {} }), { class: 'btn quiet reset' })), code);
-		}
-		for (const input of drawer.querySelectorAll('[name]')) {
-			const { name, kind, default: usual } = entry.options.find((one) => one.name === input.name);
-			const value = target.options[name] ?? qualityOf(target)?.options[name] ?? usual ?? '';
-			if (kind === 'switch') input.checked = `${value}` === 'true';
-			else if (input.checkValidity()) input.value = kind === 'time' && value !== '' ? clock(value) : value;
-		}
-		$('.reset', drawer).hidden = !Object.keys(target.options).length;
-		put($('code', drawer), curlFor(fieldsOf(target)));
-	}
-
-	/** One option's field; what is not valid says what would work and changes nothing. */
-	function field(option) {
-		const { name, kind, values, min, max, hint, label, unit } = option;
-		const fault = el('span.fault', { id: id + name });
-		const props = { name, 'aria-describedby': fault.id, onchange: () => take(option, input, fault) };
-		const kept = kind === 'choice' && !values.some(({ value }) => alike(value, option.default)) ? [{ value: '', label: words.keep }] : [];
-		const type = { number: 'number', switch: 'checkbox' }[kind] || 'text';
-		const input = kind === 'choice' ? el('select', props, ...kept.concat(values).map((one) => el('option', { value: one.value }, one.label)))
-			: el('input', { ...props, type, autocomplete: 'off', ...(type === 'number' && { min, max, step: 'any' }) });
-		return el(`label.field${kind === 'switch' ? '.switch' : ''}`, null, el('span', null, unit && kind === 'number' ? `${label} (${unit})` : label), kind === 'choice' ? el('span.select', null, input) : input, hint && el('small', null, hint), fault);
-	}
-	function take({ name, kind, default: usual }, input, fault) {
-		let value = kind === 'switch' ? `${input.checked}` : input.value.trim();
-		const seconds = kind === 'time' && value ? parseClock(value) : 0;
-		if (kind === 'time') input.setCustomValidity(Number.isNaN(seconds) ? words.time : '');
-		put(fault, input.validationMessage);
-		set(input, 'aria-invalid', fault.textContent ? 'true' : null);
-		if (fault.textContent) return;
-		if (kind === 'time' && value) value = `${seconds}`;
-		const { [name]: _, ...options } = get().options;
-		if (!alike(value, qualityOf(get())?.options[name] ?? usual ?? '')) options[name] = value;
-		change({ ...get(), options });
-	}
-
 	draw();
 	return { node, draw, open };
 }
 
-/** The same controls in a sheet (phone) or dialog; `option` opens the drawer there. Resolves when closed. */
-export function openSheet(get, change, option) {
-	const controls = panel(get, (target) => { change(settle(target)); controls.draw(); });
-	const closed = dialog(words.to, controls.node, null, true);
-	if (option) controls.open(option);
+/** The same in a sheet (phone) or dialog, with open drawer for `options`; resolves when closed. */
+export function openSheet(get, change, options) {
+	const controls = panel(get, (target) => { change(settle(target)); controls.draw(); }, true);
+	$('#sheet').lastChild.replaceChildren(controls.node);
+	const closed = ask('sheet');
+	if (options) {
+		controls.open();
+		$('.field :is(input, select)', controls.node)?.focus();
+	}
 	return closed;
 }

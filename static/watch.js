@@ -1,22 +1,16 @@
 // Owns: news of jobs by polling, and asking for their end or a new try. Never: DOM. Used by: views.
 import { forget, send } from './api.js';
 import { bind, blocked } from './session.js';
-import { adopt, change, isHere, isOver, restore, rows } from './store.js';
+import { adopt, change, isOver, restore, rows } from './store.js';
 
-let single = null; // {id, listener} of an open job page
-let follows = false;
-let listed = null; // ids in the server's last list
+let single; // [id, listener] of an open job page
+let restored;
 let timer;
-let busy = false;
+let busy;
 
-/** Follows the sitting's rows; the first answer restores them. */
-export function watchList() {
-	follows = true;
-	nudge();
-}
-/** Follows one job: listener(job or null, error); null stops. */
+/** Follows one job: listener(job or null, error); no id stops. */
 export function watchJob(id, listener) {
-	single = id && { id, listener };
+	single = id && [id, listener];
 	forget(`/jobs/${id}`);
 	nudge();
 }
@@ -27,29 +21,29 @@ export function nudge() {
 }
 document.addEventListener('visibilitychange', nudge);
 
+/** Asks for the sitting's rows and the open job page; the first answer restores the rows. */
 async function turn() {
-	if (!busy && !['signin', 'offline', 'away'].includes(blocked())) {
+	if (!busy && !/signin|offline|away/.test(blocked())) {
 		busy = true;
 		try {
-			if (follows) await askList();
-			if (single) await ask(single.id, single.listener);
+			await askList();
+			if (single) await ask(...single);
 		} catch { /* session has been told */ }
 		busy = false;
 	}
-	const open = rows.filter((row) => row.job && !isOver(row));
+	const open = running();
 	const fast = single || open.some(({ phase }) => phase === 'processing');
 	clearTimeout(timer);
 	timer = setTimeout(turn, document.hidden ? 5000 : fast ? 400 : open.length || blocked() ? 1000 : 15000);
 }
+const running = () => rows.filter((row) => row.job && !isOver(row));
 async function askList() {
-	const asked = rows.filter((row) => row.job && !isOver(row));
-	const answer = await send('GET', '/jobs?limit=100', { fresh: true });
-	if (answer) {
-		if (answer.jobs[0]) bind(answer.jobs[0].owner);
-		if (!listed) restore(answer.jobs);
-		listed = new Map(answer.jobs.map((job) => [job.id, job]));
-	}
-	// Also when nothing is new: a row may have learned its id after the list had it finished.
+	const asked = running();
+	const { jobs } = await send('GET', '/jobs?limit=100');
+	if (jobs[0]) bind(jobs[0].owner);
+	if (!restored) restore(jobs);
+	restored = true;
+	const listed = new Map(jobs.map((job) => [job.id, job]));
 	for (const row of rows) {
 		const job = listed.get(row.job?.id);
 		if (job && job !== row.job && !(isOver(row) && job.status === row.job.status)) adopt(row, job);
@@ -60,15 +54,14 @@ async function askList() {
 }
 async function ask(id, listener) {
 	try {
-		const job = await send('GET', `/jobs/${id}`, { fresh: true });
-		if (job) listener(job);
+		listener(await send('GET', `/jobs/${id}`));
 	} catch (error) {
 		if (![403, 404, 410].includes(error.status)) throw error;
 		listener(null, error);
 	}
 }
 
-/** Asks 'cancel' or 'retry' of a row's job; the row takes over the answer. Resolves with the error when the server refuses. */
+/** Asks 'cancel' or 'retry' of a row's job; resolves with the error when the server refuses. */
 export async function tell(row, verb) {
 	try {
 		adopt(row, await send('POST', `/jobs/${row.job.id}/${verb}`));
@@ -80,4 +73,4 @@ export async function tell(row, verb) {
 	}
 }
 /** Deletes a job and its files, also while the page is being left. */
-export const deleteJob = (id) => send('DELETE', `/jobs/${id}`, { keepalive: true }).catch(() => {});
+export const deleteJob = (id) => send('DELETE', `/jobs/${id}`).catch(() => {});

@@ -1,5 +1,6 @@
 // Owns: painting recordings as columns, one frame loop for all. Never: state of jobs. Used by: player, row, views.
-import { glide } from './easing.js';
+import { colour } from './dom.js';
+import { toward } from './easing.js';
 
 const [PITCH, WIDE] = [5, 3];
 const HEIGHTS = [WIDE, 6, 14, 14]; // not arrived, uploaded, converted, played
@@ -11,16 +12,12 @@ let frame = 0;
 let before = 0;
 
 const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => waves.get(target)?.set({ width: 0 })));
-const sights = new IntersectionObserver((seen) => seen.forEach(({ target, isIntersecting }) => waves.get(target)?.set({ visible: isIntersecting })), { rootMargin: '200px' });
+const sights = new IntersectionObserver((seen) => seen.forEach(({ target, isIntersecting }) => waves.get(target)?.see(isIntersecting)), { rootMargin: '200px' });
 for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
 	matchMedia(query).onchange = () => {
 		colours = null;
 		waves.forEach((wave) => wave.set());
 	};
-}
-function readColours() {
-	const css = getComputedStyle(document.documentElement);
-	return TOKENS.map((token) => css.getPropertyValue(`--${token}`).trim());
 }
 const wake = () => { frame ||= requestAnimationFrame(tick); };
 function tick(now) {
@@ -31,6 +28,12 @@ function tick(now) {
 		wave.dirty = (calm.matches && now - wave.painted < 500) || wave.move(now, ms);
 		if (wave.dirty) wake();
 	}
+}
+
+/** An edge on its way; it arrives exactly, and never goes back slowly. */
+function glide(x, to, ms) {
+	const next = toward(x, to, ms, 180);
+	return calm.matches || !(Math.abs(to - next) > 4e-4) ? to : next;
 }
 
 /** One recording. held, done, play: 0…1; cut: where it failed; still: paused; unknown: no length; clock: a function giving play. */
@@ -47,16 +50,21 @@ export class Wave {
 		if (patch?.jump) [this.heldX, this.doneX] = [this.held, this.done];
 		wake();
 	}
+	/** In or out of sight. Coming into sight is no movement: the edges stand where they belong. */
+	see(visible) {
+		this.visible = visible;
+		if (this.dirty) this.set({ jump: true, settle: false });
+	}
 	free() {
 		waves.delete(this.canvas);
 		sizes.unobserve(this.canvas);
 		sights.unobserve(this.canvas);
 	}
-	ease(x, to, ms) { return calm.matches || !(x <= to) ? to : glide(x, to, ms); }
 	/** Goes one frame on and paints; true while something still moves. */
 	move(now, ms) {
 		this.painted = now;
-		if (!this.still) [this.heldX, this.doneX] = [this.ease(this.heldX, this.held, ms), this.ease(this.doneX, this.done, ms)];
+		const edge = (x, to) => (x < to ? glide(x, to, ms) : to);
+		if (!this.still) [this.heldX, this.doneX] = [edge(this.heldX, this.held), edge(this.doneX, this.done)];
 		if (this.settle === true) this.settle = now;
 		const settling = !calm.matches && now - this.settle < 320;
 		this.scale = settling ? 1 - 0.06 * Math.sin((now - this.settle) / 320 * Math.PI) : 1;
@@ -79,7 +87,7 @@ export class Wave {
 			[canvas.width, canvas.height] = [this.width * devicePixelRatio, this.height * devicePixelRatio];
 			pen.scale(devicePixelRatio, devicePixelRatio);
 		}
-		colours ||= readColours();
+		colours ||= TOKENS.map(colour);
 		const { width, height } = this;
 		pen.clearRect(0, 0, width, height);
 		const count = Math.floor((width + PITCH - WIDE) / PITCH);
@@ -104,11 +112,9 @@ export class Wave {
 /** The seed line: the same grains with a swell (0…1) around `at`. */
 export class Seed extends Wave {
 	move(now, ms) {
-		const { swell = 0.5, at = 0.5 } = this;
-		const ease = (x, to) => (calm.matches || x == null ? to : glide(x, to, ms));
-		[this.swellX, this.atX] = [ease(this.swellX, swell), ease(this.atX, at)];
+		[this.swellX, this.atX] = [glide(this.swellX, this.swell, ms), glide(this.atX, this.at, ms)];
 		this.paint();
-		return this.swellX !== swell || this.atX !== at;
+		return this.swellX !== this.swell || this.atX !== this.at;
 	}
 	column(t, i) {
 		const away = (t - this.atX) * this.width / Math.min(110 + 150 * this.swellX, this.width / 4);

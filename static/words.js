@@ -9,10 +9,9 @@ export const state = {
 	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing', done: 'Done',
 	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
 };
-/** Why a row is paused. */
 export const why = { signin: 'signed out', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
 /** Where a conversion failed, by the server's stage. */
-export const stage = { reading: 'while reading', decoding: 'while decoding', encoding: 'while encoding', writing: 'while writing', finishing: 'while writing' };
+export const stage = (at) => at && `while ${at === 'finishing' ? 'writing' : at}`;
 export const row = {
 	ahead: (n) => (n ? `${count(n, 'upload')} ${n > 1 ? 'are' : 'is'} ahead` : 'next to be sent'),
 	place: (n) => (n ? `${ORDINALS[n - 1] || `number ${n}`} in line` : 'for a free core'),
@@ -21,24 +20,19 @@ export const row = {
 	kept: 'nothing is kept', resend: (size) => `${size}, sent again from the start`, lost: 'the connection was lost', restarted: 'the server was restarted',
 	was: (size) => `was ${size}`, of: (a, b) => `${a} of ${b}`, gone: 'the result is no longer on the server', more: (n) => `and ${n} more`,
 	realTime: (x) => `${x < 10 ? x.toFixed(1) : Math.round(x)}× real time`, unplayable: 'This browser cannot play it. Download it to listen.',
-	reference: (id) => `Reference ${id}.`, value: (what, n, rest) => `${what}, ${n} percent${rest && `, ${rest}`}`,
+	reference: (id) => `Reference ${id}.`, target: (name, to) => `Target of ${name}: ${to}`,
 };
-export const act = {
-	download: 'Download', again: 'Try again', restart: 'Start again', remove: 'Remove', cancel: 'Cancel', more: 'More', play: 'Play', pause: 'Pause',
-	job: 'Job page', curl: 'Copy as curl', link: 'Copy link', details: 'Technical details', delete: 'Delete now', undo: 'Undo', close: 'Close', done: 'Done',
-	copy: 'Copy', now: 'Try now', signin: 'Sign in again', options: 'Options', reset: 'Reset to Standard', addAnyway: 'Add anyway', addThem: 'Add them',
-	seek: (name) => `Position in ${name}`, target: (name, to) => `Target of ${name}: ${to}`,
-};
+export const act = { play: 'Play', pause: 'Pause', undo: 'Undo', now: 'Try now', signin: 'Sign in again', addAnyway: 'Add anyway', seek: (name) => `Position in ${name}` };
 export const target = {
-	to: 'Convert to', quality: 'Quality', own: 'Own settings', keep: 'Keep', minute: (size) => `About ${size} a minute.`, perMinute: (size) => `${size}/min`,
-	lossless: 'Lossless: nothing is thrown away', byLink: 'Set by a link.', missing: (reason) => reason || 'not in this build', time: 'A time such as 1:30 or 1:02:30.',
+	own: 'Own settings', more: 'More …', keep: 'Keep', minute: (size) => `About ${size} a minute.`, lossless: 'Lossless: nothing is thrown away',
+	byLink: 'Set by a link.', missing: (reason) => reason || 'not in this build', time: 'A time such as 1:30 or 1:02:30.',
 	groups: { lossy: 'Smaller', lossless: 'Lossless', other: 'Other' },
 };
 export const list = {
 	recent: 'Recent', uploaded: 'All uploaded. You may close this page; the server goes on.', done: (n) => `${n} finished`, failed: (n) => `${n} failed`, all: 'finished',
-	folder: (n, other) => `${count(n, 'audio file')} added, ${count(other, 'other file')} left out.`, same: (name) => `${name} is already in the list.`,
-	sames: (n) => `${count(n, 'file')} are already in the list.`, deleted: (name) => `${name} deleted.`, removed: (name) => `${name} removed.`, cleared: (n) => `${count(n, 'row')} cleared.`,
-	many: (n) => `Add ${count(n, 'file')}?`, three: 'They are sent three at a time.',
+	folder: (n, other) => `${count(n, 'audio file')} added, ${count(other, 'other file')} left out.`,
+	same: (name, n) => `${n > 1 ? `${count(n, 'file')} are` : `${name} is`} already in the list.`, deleted: (name) => `${name} deleted.`, removed: (name) => `${name} removed.`, cleared: (n) => `${count(n, 'row')} cleared.`,
+	apply: (to, n) => `Use ${to} for the ${count(n, 'unfinished file')} too?`, applyTo: (n) => `Apply to ${n}`, many: (n) => `Add ${count(n, 'file')}?`,
 };
 export const copied = { text: 'Copied.', link: 'Link copied.', marked: 'Copying is not allowed here; the text is selected.' };
 export const veil = (n, to) => (n ? `${count(n, 'file')} to ${to}` : `To ${to}`);
@@ -54,19 +48,16 @@ export const say = {
 	added: (n) => `${count(n, 'file')} added.`, ready: (name) => `${name} is ready.`, some: (n, all) => `${n} of ${all} ready.`, failed: (name, text) => `${name} failed: ${text}`,
 	all: (n, bad) => `All ${n} finished${bad ? `, ${bad} failed` : ''}.`, paused: (reason) => `Paused, ${reason}.`, on: 'Going on.',
 };
-export const tab = {
-	plain: 'audiomill', run: (p, n) => `${p}\xa0% · ${count(n, 'file')} – audiomill`, paused: (p) => `Paused · ${p}\xa0% – audiomill`,
-	ready: (n) => `✓ ${n} ready – audiomill`, failed: (bad, ok) => `! ${bad} failed${ok ? `, ${ok} ready` : ''} – audiomill`,
-};
+/** What stands before the page's name in the tab. */
+export const tab = { run: (p, n) => `${p}\xa0% · ${count(n, 'file')}`, paused: (p) => `Paused · ${p}\xa0%`, ready: (n) => `✓ ${n} ready`, failed: (ok, bad) => `! ${bad} failed${ok ? `, ${ok} ready` : ''}` };
 export const job = {
-	from: 'From', to: 'To', done: 'What was done', encoded: (name, frames) => `Audio re-encoded${name ? ` with ${name}` : ''}${frames ? `, ${frames} frames` : ''}.`,
-	copied: 'Audio copied without loss; nothing was re-encoded.', took: (time) => `It took ${time}.`, script: 'Do it again from a script', title: 'Job',
+	encoded: (name, frames) => `Audio re-encoded${name ? ` with ${name}` : ''}${frames ? `, ${frames} frames` : ''}.`,
+	copied: 'Audio copied without loss; nothing was re-encoded.', took: (seconds) => `It took ${seconds.toFixed(1)}\xa0s.`, title: 'Job',
 	none: 'There is no such job; it may have been deleted.', other: 'This job belongs to someone else.', back: 'Back to Convert',
 	channels: (n) => ['mono', 'stereo'][n - 1] || `${n} channels`,
 };
-export const left = { few: 'a few seconds left', seconds: (n) => `about ${n}\xa0s left`, minutes: (n) => `about ${n}\xa0min left`, hours: (h, m) => `about ${h}\xa0h${m ? ` ${m}\xa0min` : ''} left` };
-export const spoken = (h, m, s) => [h && count(h, 'hour'), m && count(m, 'minute'), s && count(s, 'second')].filter(Boolean).join(' ') || '0 seconds';
-export const expiry = { days: (n) => `deleted in ${count(n, 'day')}`, hours: (n) => `deleted in ${n}\xa0h`, minutes: (n) => `deleted in ${n}\xa0min` };
+export const left = ['a few seconds left', (time) => `about ${time} left`];
+export const expiry = (time) => `deleted in ${time}`;
 
 // Headline → its codes, then what is offered beside More: Remove unless it says otherwise.
 const ERRORS = [
@@ -79,7 +70,7 @@ const ERRORS = [
 	['You may not do this.', 'forbidden csrf_failed'], ['It is no longer there.', 'not_found gone'], ['It is already finished or cancelled.', 'conflict'],
 	['This month’s conversions are used up.', 'plan_limit'], ['The server made a mistake.', 'internal storage_failed', 'again'],
 ];
-/** What to say about an error's code and what to offer: {head, way: 'again', 'options' or 'remove'}. */
+/** What to say about an error's code, and the button to offer. */
 export function problem(code, at, limit) {
 	const [head, , way = 'remove'] = ERRORS.find(([, codes]) => codes.split(' ').includes(code)) || ['It did not work.', '', 'again'];
 	if (code === 'corrupt_input' && at) return { head: `The sound breaks off at ${at}.`, way };

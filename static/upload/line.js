@@ -17,13 +17,14 @@ onHold((why) => {
 	if (why === 'signin') alarm(banner.signin());
 	else if (rows.some(isHere) && why !== paused) announce(why ? say.paused(reasons[why]) : say.on);
 	paused = why;
-	if (why === 'offline') [...aborts.keys()].forEach(setBack);
+	if (why === 'offline') for (const row of aborts.keys()) end(row, { phase: 'line' });
 	pump();
 });
 addEventListener('beforeunload', (event) => rows.some(isHere) && event.preventDefault());
+
 document.addEventListener('visibilitychange', keepAwake);
 
-/** Puts files in line as one batch with a target; the first bytes leave at once. */
+/** Puts files in line as one batch; the first bytes leave at once. */
 export function enqueue(files, target) {
 	add(files.map((file) => {
 		const code = !file.size ? 'empty_file' : file.size > catalogue.max_upload_bytes && 'too_large';
@@ -32,27 +33,23 @@ export function enqueue(files, target) {
 	pump();
 }
 /** Puts a row back in line, from its first byte. */
-export function resend(row) {
-	change(row, { phase: 'line', error: null, job: null, sent: 0, attempt: 0, lost: 0 });
-	pump();
-}
+export const resend = (row) => end(row, { phase: 'line', error: null, job: null, sent: 0, attempt: 0, lost: 0 });
 /** Ends a row that has not been stored yet. */
-export function cancelUpload(row) {
-	stop(row);
-	change(row, { phase: 'cancelled' });
+export const cancelUpload = (row) => end(row, { phase: 'cancelled' });
+
+/** Ends a row's request, if it has one, and makes room for the next. */
+function end(row, patch) {
+	aborts.get(row)?.();
+	aborts.delete(row);
+	change(row, patch);
 	pump();
 }
-
-/** Small files first within a batch; one place is always the newest batch's. */
-function next() {
-	const ready = rows.filter(({ phase }) => phase === 'line').sort((a, b) => a.batch - b.batch || a.bytes - b.bytes);
-	const newest = ready.at(-1)?.batch;
-	return [...aborts.keys()].some(({ batch }) => batch === newest) ? ready[0] : ready.find(({ batch }) => batch === newest);
-}
+/** Sends small files first within a batch; one place is always the newest batch's. */
 function pump() {
-	while (!blocked() && aborts.size < 3) {
-		const row = next();
-		if (!row) break;
+	const ready = rows.filter(({ phase }) => phase === 'line').sort((a, b) => a.batch - b.batch || a.bytes - b.bytes);
+	const isNewest = ({ batch }) => batch === ready.at(-1).batch;
+	while (!blocked() && aborts.size < 3 && ready.length) {
+		const [row] = ready.splice([...aborts.keys()].some(isNewest) ? 0 : ready.findIndex(isNewest), 1);
 		start(row);
 	}
 	keepAwake();
@@ -68,29 +65,16 @@ function start(row) {
 			if (bytes >= row.bytes) storing = setTimeout(() => row.phase === 'sending' && change(row, { phase: 'storing' }), 400);
 		},
 		done(id) {
-			stop(row);
+			adopt(row, { id, status: 'queued', input: { filename: row.name, bytes: row.bytes }, options: fieldsOf(row.target) });
 			release('full', 'disk', 'away');
-			adopt(row, { id, status: 'queued', input: { filename: row.name, bytes: row.bytes }, options: Object.fromEntries(fieldsOf(row.target)) });
-			pump();
+			end(row);
 		},
 		fail(error) {
 			row.lost = error.code === 'network' ? (row.lost || 0) + 1 : 0;
-			if (row.lost < LOST_LIMIT && judge(error)) setBack(row);
-			else {
-				stop(row);
-				change(row, { phase: 'failed', error });
-			}
-			pump();
+			const again = row.lost < LOST_LIMIT && judge(error);
+			end(row, again ? { phase: 'line' } : { phase: 'failed', error });
 		},
 	}));
-}
-function stop(row) {
-	aborts.get(row)?.();
-	aborts.delete(row);
-}
-function setBack(row) {
-	stop(row);
-	change(row, { phase: 'line' });
 }
 /** Keeps a phone's screen on while bytes travel, where the browser can. */
 async function keepAwake() {

@@ -4,18 +4,18 @@ import { ApiError, HEADERS, errorFrom } from '../api.js';
 /** Sends a file with option fields ahead of it; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort in silence. */
 export function sendFile(file, fields, on) {
 	const form = new FormData();
-	for (const field of fields) form.append(...field);
-	form.append('file', file, file.name);
+	for (const field of Object.entries({ ...fields, file })) form.append(...field);
 	const request = new XMLHttpRequest();
 	request.open('POST', '/upload');
 	for (const header of Object.entries(HEADERS)) request.setRequestHeader(...header);
 	// The body is a little longer than the file; the share of it that left is the share of the file.
 	request.upload.onprogress = ({ loaded, total }) => on.sent(loaded / total * file.size);
 	request.onload = () => {
-		const id = request.status === 200 && /"job_id":\s*"([^"]+)"/.exec(request.responseText)?.[1];
+		const { status, responseText: text } = request;
+		const id = status === 200 && /"job_id":\s*"([^"]+)"/.exec(text)?.[1];
 		// A 200 without a job is a sign-in page that was redirected to.
 		if (id) on.done(id);
-		else on.fail(errorFrom(request.status === 200 ? 401 : request.status, request.responseText, (name) => request.getResponseHeader(name)));
+		else on.fail(errorFrom(status === 200 ? 401 : status, text, request.getResponseHeader('Retry-After')));
 	};
 	request.onerror = () => on.fail(new ApiError({}));
 	request.send(form);

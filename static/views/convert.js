@@ -1,67 +1,86 @@
 // Owns: the Convert page: drop field, target, dock, summary, list, keyboard. Never: painting, requests. Used by: main.
 import { announce } from '../announce.js';
-import { $, el, put } from '../dom.js';
+import { curlFor } from '../curl.js';
+import { $, put } from '../dom.js';
 import { Left, Rate } from '../easing.js';
-import { explain, left, percent } from '../format.js';
+import { explain, left, line, percent } from '../format.js';
 import { intake } from '../intake.js';
-import { dialog, toast } from '../layer.js';
+import { ask, copy, details, menu, toast } from '../layer.js';
 import { naturalOrder, safeName } from '../names.js';
 import { RowView, nameOfRow } from '../row.js';
 import { blocked, onHold } from '../session.js';
-import { setRing, setTitle } from '../signal.js';
-import { isHere, isOver, putBack, remove, rows, subscribe } from '../store.js';
-import { catalogue, choose, current, fromAddress, loadCatalogue, nameOf, onTarget, openSheet, panel, withoutFile } from '../target.js';
+import { askToNotify, mayAsk, notify, setRing, setTitle } from '../signal.js';
+import { change, isHere, isOver, putBack, remove, rows, subscribe } from '../store.js';
+import { catalogue, choose, current, currentFor, fromAddress, loadCatalogue, nameOf, onTarget, openSheet, panel, targetFrom, withoutFile } from '../target.js';
 import { cancelUpload, enqueue, resend } from '../upload/line.js';
-import { deleteJob, nudge, tell, watchList } from '../watch.js';
+import { deleteJob, nudge, tell } from '../watch.js';
 import { Seed } from '../wave.js';
-import { act, count, list as words, say, tab } from '../words.js';
+import { act, copied, count, list as words, say, tab } from '../words.js';
 
 const views = new Map(); // row → RowView
 const dirty = new Set();
-const rate = new Rate();
-let rest = new Left();
+let [rate, rest, pace] = []; // of the whole list; they start anew once all is uploaded, which goes at another pace
 let frame = 0;
 let shown = true;
+let ran = false;
+let late = []; // rows a changed target is offered for
+let picked; // the row whose menu is open
 
 const go = (detail) => dispatchEvent(new CustomEvent('go', { detail })); // main changes the view
+const all = (wanted) => rows.filter(({ phase, recent }) => !recent && phase === wanted);
+const rowOf = (node) => [...views].find(([, view]) => view.node.contains(node))?.[0];
+const addressOf = ({ job }) => `/upload/jobs/${job?.id}`;
 
-/** Builds the page, once. */
 export function mount() {
 	const seeds = [$('#seed'), $('#veil canvas')].map((canvas) => new Seed(canvas));
 	const follow = (x) => seeds.forEach((seed, i) => seed.set({ swell: x != null ? 1 : i || rows.length ? 0 : 0.5, at: x ?? 0.5 }));
-	const accept = intake({ onfiles: take, onveil: follow, target: () => nameOf(current).join(' · ') });
+	const target = () => line(nameOf(current));
 	const controls = panel(() => current, choose);
+	let before = general(current);
 	const drawTarget = () => {
 		controls.draw();
+		if (before !== general(current)) late = rows;
+		before = general(current);
+		offer();
 		accept(catalogue.accept);
-		put($('#dock-target'), nameOf(current).join(' · '));
+		put($('#dock-target'), target());
 	};
 	$('#target').replaceChildren(controls.node);
-	onTarget(drawTarget);
-	drawTarget();
 	$('#dock-to').onclick = () => openSheet(() => current, choose);
 	$('#dock-add').onclick = () => $('#pick').click();
-	$('#clear').onclick = () => takeOut(rows.filter(({ phase }) => phase === 'done'), words.cleared);
+	$('#clear').onclick = () => takeOut(all('done'), words.cleared);
+	$('#apply button').onclick = () => {
+		late.forEach((row) => change(row, { target: currentFor(row.target) }));
+		$('#list').focus();
+	};
+	$('#tell').onclick = () => askToNotify().then(summarise);
 	$('#rows').onkeydown = keys;
+	for (const place of [$('#rows'), $('#menu')]) {
+		place.addEventListener('click', ({ target: at }) => {
+			const button = at.closest('[data-act]');
+			picked = rowOf(button) || picked;
+			acts[button?.dataset.act]?.(picked, button);
+		});
+	}
 	document.addEventListener('visibilitychange', summarise);
 	onHold(drawAll);
-	subscribe((what, row) => {
-		if (what === 'changed') dirty.add(row);
-		else if (what === 'removed') {
-			views.get(row)?.free();
-			views.delete(row);
-		} else {
-			arrange();
-			follow(null);
-		}
+	const update = (row) => {
+		if (row) dirty.add(row);
+		else arrange();
+		if (!row) follow();
 		if (row?.phase === 'queued' && !row.job.progress) nudge();
 		soon();
-	});
+	};
+	subscribe(update);
+	update();
+	// Last of all: files may be waiting already.
+	const accept = intake({ onfiles: take, onveil: follow, target });
+	onTarget(drawTarget);
+	drawTarget();
 	setInterval(drawAll, 500);
-	follow(null);
 	requestAnimationFrame(() => setTimeout(() => {
 		loadCatalogue().catch(() => {}).then(fromAddress);
-		watchList();
+		nudge();
 	}));
 }
 /** Shows or hides the page; what runs goes on. */
@@ -71,11 +90,11 @@ export function show(visible) {
 }
 
 async function take(files, leftOut) {
-	const sure = [{ label: act.addThem, value: 'yes' }, { label: act.cancel, look: 'tint' }];
-	if (files.length > 500 && await dialog(words.many(files.length), el('p', null, words.three), sure) !== 'yes') return;
-	const print = ({ name, size, lastModified }) => [name, size, lastModified].join('\n');
-	const here = rows.filter((row) => row.file && row.phase !== 'cancelled').map((row) => print(row.file));
-	const [same, fresh] = [true, false].map((known) => files.filter((file) => here.includes(print(file)) === known));
+	put($('#many-title'), words.many(files.length));
+	if (files.length > 500 && await ask('many') !== 'yes') return;
+	const isSame = (a, b) => a && ['name', 'size', 'lastModified'].every((key) => a[key] === b[key]);
+	const here = rows.filter(({ phase }) => phase !== 'cancelled');
+	const [same, fresh] = [true, false].map((known) => files.filter((file) => here.some((row) => isSame(row.file, file)) === known));
 	const add = (some) => {
 		if (!shown) go('/upload');
 		enqueue(some.sort((a, b) => naturalOrder(a.name, b.name)), current);
@@ -83,21 +102,36 @@ async function take(files, leftOut) {
 		choose(withoutFile(current));
 	};
 	if (fresh.length) add(fresh);
-	if (same.length) toast(same[1] ? words.sames(same.length) : words.same(safeName(same[0].name)), act.addAnyway, (acted) => acted && add(same));
+	if (same.length) toast(words.same(safeName(same[0].name), same.length), act.addAnyway, (acted) => acted && add(same));
 	else if (leftOut) toast(words.folder(fresh.length, leftOut));
 }
 
-const on = {
-	ahead: (row) => rows.filter(({ phase, batch, bytes }) => /sending|storing/.test(phase) || (phase === 'line' && batch === row.batch && bytes < row.bytes)).length,
+/** What the buttons, the menu and the keys of a row do. */
+const acts = {
+	play: (row) => views.get(row).track?.toggle(),
+	open: (row) => row.job && go(addressOf(row)),
 	cancel: (row) => (isHere(row) ? cancelUpload(row) : tell(row, 'cancel')),
 	async again(row) {
 		const error = row.job && await tell(row, 'retry');
 		if (row.file && (!row.job || error?.status)) resend(row);
 		else if (error) toast(explain(error).head);
 	},
+	restart: (row) => acts.again(row),
+	async options(row) {
+		row.target ??= targetFrom(row.job.options);
+		await acts.retarget(row, true);
+		if (row.file) acts.again(row);
+	},
+	retarget: (row, open) => openSheet(() => row.target, (target) => change(row, { target }), open === true),
+	more: ({ job }, button) => menu(button, job ? ['job', 'link', 'curl', 'details', 'delete'] : ['details', 'remove']),
+	job: (row) => acts.open(row),
+	link: (row) => copy(location.origin + addressOf(row), copied.link),
+	curl: ({ job }) => copy(curlFor(job.options, job.input.filename), copied.text),
+	details: ({ job, error }) => details(job || error, error?.detail),
 	remove: (row) => takeOut([row], () => words.removed(nameOfRow(row))),
 	delete: (row) => takeOut([row], () => words.deleted(nameOfRow(row)), () => deleteJob(row.job.id)),
 };
+
 /** Takes rows out, with Undo; `final` follows when it is not taken. */
 function takeOut(some, text, final) {
 	const { node } = views.get(some[0]);
@@ -105,10 +139,7 @@ function takeOut(some, text, final) {
 	const held = node.contains(document.activeElement) || document.activeElement === document.body;
 	const places = some.map((row) => [row, remove(row)]).reverse();
 	if (held) next.focus();
-	toast(text(some.length), act.undo, (acted) => {
-		if (acted) places.forEach((place) => putBack(...place));
-		else final?.();
-	});
+	toast(text(some.length), act.undo, (acted) => (acted ? places.forEach((place) => putBack(...place)) : final?.()));
 }
 
 function drawAll() {
@@ -122,75 +153,86 @@ function flush() {
 		const view = views.get(row);
 		if (view?.wave.visible === false && view.told === row.phase) continue; // drawn when it comes into sight
 		dirty.delete(row);
-		view?.draw();
-		if (view && isOver(row) && view.told !== row.phase) sayEnd(row);
-		if (view) view.told = row.phase;
+		if (!view) continue;
+		view.draw();
+		if (isOver(row) && view.told !== row.phase) sayEnd(row);
+		view.told = row.phase;
 	}
 	summarise();
+	offer();
 }
-/** Builds missing rows, some a frame, and puts all in the store's order, touching only what is out of place. */
+/** Frees removed rows, builds missing ones, some a frame; touches only what is out of place. */
 function arrange() {
+	for (const [row, view] of views) if (!rows.includes(row) && views.delete(row)) view.free();
 	let place = $('#rows').firstChild;
 	let room = 24;
 	for (const row of rows) {
 		if (!views.has(row) && !(room -= 1)) { requestAnimationFrame(arrange); break; }
-		if (!views.has(row)) views.set(row, Object.assign(new RowView(row, on), { told: row.phase }));
+		if (!views.has(row)) views.set(row, new RowView(row));
 		const { node } = views.get(row);
 		if (node === place) place = place.nextSibling;
 		else $('#rows').insertBefore(node, place);
 	}
 }
-/** Announces an ending: by name while rows are few, by quarters when they are many. */
+/** Announces an ending: by name while rows are few, else by quarters. */
 function sayEnd(row) {
-	const [all, over, bad] = [rows.length, rows.filter(isOver).length, rows.filter(({ phase }) => phase === 'failed').length];
-	const quarter = (n) => Math.floor(n * 4 / all);
-	if (row.phase === 'failed' && all < 12) announce(say.failed(nameOfRow(row), explain(row.error || {}).head));
-	else if (row.phase === 'done' && all < 4) announce(say.ready(nameOfRow(row)));
-	else if (over < all && quarter(over) > quarter(over - 1)) announce(say.some(over, all));
-	if (over === all && all > 1) announce(say.all(all, bad));
+	const [total, over] = [rows.length, rows.filter(isOver).length];
+	const quarter = (n) => Math.floor(n * 4 / total);
+	if (row.phase === 'failed' && total < 12) announce(say.failed(nameOfRow(row), explain(row.error).head));
+	else if (row.phase === 'done' && total < 4) announce(say.ready(nameOfRow(row)));
+	else if (over < total && quarter(over) > quarter(over - 1)) announce(say.some(over, total));
+	if (over === total && total > 1) announce(say.all(total, all('failed').length));
 }
 
+const general = (target) => JSON.stringify(withoutFile(target));
+/** Offers the page's new target for files whose upload has not begun. */
+function offer() {
+	late = late.filter((row) => row.phase === 'line' && !row.attempt && rows.includes(row) && general(row.target) !== general(current));
+	$('#apply').hidden = !late.length;
+	put($('#apply span'), words.apply(line(nameOf(current)), late.length));
+	put($('#apply button'), words.applyTo(late.length));
+}
 /** Heading, overall percent, title and favicon. */
 function summarise() {
 	const live = rows.filter(({ recent, phase }) => !recent && !/cancelled|deleted/.test(phase));
-	const [done, bad, sending] = [({ phase }) => phase === 'done', ({ phase }) => phase === 'failed', isHere].map((is) => live.filter(is).length);
-	const running = live.length - done - bad;
+	const [done, bad, mine] = [all('done').length, all('failed').length, rows.some(({ recent }) => !recent)];
+	const running = live.length > done + bad;
 	const part = (row) => (isOver(row) ? 1 : ((isHere(row) ? row.sent / row.bytes : 1) + (row.job?.progress?.percent || 0) / 100) / 2);
 	const sum = (of) => live.reduce((total, row) => total + (row.bytes || 1) * of(row), 0);
-	const value = running ? sum(part) / sum(() => 1) * 100 : 0;
+	const value = sum(part) / sum(() => 1) * 100;
+	const sending = live.some(isHere);
+	if (pace !== (running && sending)) [rate, rest, pace] = [new Rate(), new Left(), running && sending];
 	const speed = running && rate.push(value);
-	if (!running) rest = new Left();
 	const seconds = speed > 0.01 && value >= 2 && !blocked() ? rest.show((100 - value) / speed) : null;
 	const n = percent(Math.min(99, value));
-	const mine = rows.some(({ recent }) => !recent);
 	document.body.classList.toggle('empty', !mine);
 	$('#list-part').hidden = !rows.length;
 	put($('#list'), mine ? count(live.length, 'file') : words.recent);
-	const ended = bad ? [done && words.done(done), words.failed(bad)] : [live.length && words.all];
-	const now = [[`${n}\xa0%`, left(seconds)].filter(Boolean).join(', '), !sending && words.uploaded];
-	put($('#summary'), running ? now.filter(Boolean).join('. ') : ended.filter(Boolean).join(', '));
-	$('#clear').hidden = !mine || !done || running > 0;
-	const news = live.length > 0 && (document.hidden || /[%✓!]/.test(document.title));
+	const now = line([`${n}\xa0%`, left(seconds)], ', ');
+	put($('#summary'), running ? line([now, !sending && words.uploaded], '. ') : bad ? line([done && words.done(done), words.failed(bad)], ', ') : live.length ? words.all : '');
+	$('#tell').hidden = !(seconds > 20 && mayAsk());
+	if (ran && !running && live[0]) notify(live[1] ? say.all(live.length, bad) : bad ? say.failed(nameOfRow(live[0]), explain(live[0].error).head) : say.ready(nameOfRow(live[0])));
+	ran = running;
+	$('#clear').hidden = !done || running;
+	const news = live.length && (document.hidden || /[%✓!]/.test(document.title)) && (bad ? 'failed' : 'ready');
 	if (running) setTitle(blocked() ? tab.paused(n) : tab.run(n, live.length));
-	else if (shown) setTitle(!news ? tab.plain : bad ? tab.failed(bad, done) : tab.ready(done));
-	setRing(running ? value : news ? (bad ? 'failed' : 'ready') : null);
+	else if (shown) setTitle(news && tab[news](done, bad));
+	setRing(running ? value : news || null);
 }
 
+const KEYS = { Enter: 'open', ' ': 'play', r: 'again', d: 'download', Delete: 'delete' };
 function keys(event) {
 	const { target, key } = event;
-	const node = target.closest('.row');
-	const all = [...node.parentNode.children];
-	const at = all.indexOf(node);
-	const to = { ArrowUp: Math.max(0, at - 1), ArrowDown: at + 1, Home: 0, End: all.length - 1 }[key];
-	const [row, view] = [...views].find(([, { node: one }]) => one === node);
-	const run = to != null ? () => all[to]?.focus() : target === node && {
-		Enter: () => row.job && go(`/upload/jobs/${row.job.id}`),
-		' ': () => view.track?.toggle(),
-		d: () => $('a', view.acts)?.click(),
-		r: () => /failed|cancelled/.test(row.phase) && on.again(row),
-		Delete: () => (row.phase === 'done' ? on.delete : isOver(row) ? on.remove : on.cancel)(row),
-	}[key === 'Delete' || key === 'Enter' ? key : key.toLowerCase()];
-	if (!run || event.ctrlKey || event.metaKey || event.altKey) return;
+	const row = rowOf(target);
+	const { node, acts: buttons } = views.get(row);
+	const list = [...node.parentNode.children];
+	const at = list.indexOf(node);
+	const to = list[{ ArrowUp: Math.max(0, at - 1), ArrowDown: at + 1, Home: 0, End: list.length - 1 }[key]];
+	const name = target === node && (KEYS[key] || KEYS[key.toLowerCase()]);
+	if ((!to && !name) || event.ctrlKey || event.metaKey || event.altKey) return;
 	event.preventDefault();
-	run();
+	if (to) to.focus();
+	else if (name === 'download') $('a', buttons).click();
+	else if (name === 'delete' && row.phase !== 'done') acts[isOver(row) ? 'remove' : 'cancel'](row);
+	else if (name !== 'again' || /failed|cancelled/.test(row.phase)) acts[name](row);
 }

@@ -76,7 +76,7 @@ export async function world(env) {
 			// Modules first, then the catalogue: once that is here the page listens for drops and picks.
 			const asked = () => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/formats'));
 			for (const end = Date.now() + 3000; Date.now() < end && !(await page.evaluate(asked));) await page.waitForTimeout(50);
-			if (at === '/upload') await page.locator('#target .panel button').waitFor();
+			if (at === '/upload') await page.locator('#target .panel button').first().waitFor();
 			return page;
 		},
 		/** Writes a WAV of a soft tone; returns its path. */

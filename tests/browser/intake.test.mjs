@@ -15,6 +15,35 @@ test('drop_anywhere_starts_without_a_click', async () => {
 	assert.deepEqual(page.faults, []);
 	await page.context().close();
 });
+test('the_first_drop_waits_for_no_module', async () => {
+	const page = await w.page({ at: '/login' });
+	const held = [];
+	let open = false;
+	await page.route(/\.js$/, (route) => (open || route.request().url().endsWith('/early.js') ? route.continue() : held.push(route)));
+	await page.goto(`${w.server.base}/upload`, { waitUntil: 'commit' });
+	await page.getByText('Drop audio anywhere').waitFor();
+	await drop(page, w.wav('eager.wav', 1));
+	w.wav('eager folder/inside.wav', 1);
+	w.write('eager folder/cover.jpg', 'x');
+	await drop(page, `${w.files}/eager folder`);
+	await page.evaluate(() => {
+		const data = new DataTransfer();
+		data.items.add(new File([new Uint8Array(60)], 'eager paste.wav'));
+		document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+	});
+	await page.waitForTimeout(300);
+	assert.ok(page.url().endsWith('/upload') && held.length, 'the page is still there and no module has come');
+	open = true;
+	for (const route of held) await route.continue();
+	await phase(page, 'eager.mp3', 'done');
+	await phase(page, 'inside.mp3', 'done');
+	await row(page, 'eager paste.wav').waitFor();
+	await drop(page, w.wav('later.wav', 1));
+	await phase(page, 'later.mp3', 'done');
+	assert.equal(await page.locator('.row').count(), 4, 'each file once');
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
 test('folder_adds_its_audio_and_counts_the_rest', async () => {
 	const page = await w.page();
 	w.wav('folder/b.wav', 1);
@@ -137,5 +166,28 @@ test('a_setting_is_a_link_and_is_what_is_sent', async () => {
 	await phase(page, 'by link.flac', 'done');
 	await page.getByRole('button', { name: 'Options' }).click();
 	assert.match(await page.locator('.drawer code').innerText(), /^curl -H "x-api-key: \$AUDIOMILL_KEY" -F format=flac .*-F file=@input\.wav http:\/\/127\.0\.0\.1:\d+\/upload$/);
+	await page.context().close();
+});
+test('the_eighth_tile_opens_the_full_list', async () => {
+	const page = await w.page({ viewport: { width: 390, height: 800 } });
+	await page.locator('.segments label').nth(2).waitFor();
+	await page.setInputFiles('#pick', w.wav('tile.wav', 1));
+	await page.locator('#dock-to').click();
+	const sheet = page.getByRole('dialog');
+	assert.equal(await sheet.locator('.tiles label').count(), 8);
+	assert.equal(await sheet.locator('.tiles label').last().locator('b').innerText(), 'More …');
+	assert.equal(await sheet.getByRole('combobox').count(), 1, 'no second list of formats');
+	const list = sheet.getByRole('combobox', { name: 'More formats' });
+	const formats = await page.evaluate(() => fetch('/api/v1/formats').then((answer) => answer.json()));
+	assert.equal(await list.locator('option').count(), formats.formats.length);
+	const rare = formats.formats.sort((a, b) => a.rank - b.rank).find(({ available }, i) => i >= 7 && available !== false);
+	await sheet.getByRole('radio', { name: 'MP3' }).focus();
+	await page.keyboard.press('Tab');
+	assert.ok(await list.evaluate((node) => node === document.activeElement), 'one Tab from the tiles');
+	await list.selectOption(rare.format);
+	assert.equal(await sheet.locator('.tiles label').last().locator('b').innerText(), rare.label);
+	assert.equal(await sheet.locator('.tiles :checked[type=radio]').count(), 0);
+	await page.getByRole('button', { name: 'Done' }).click();
+	assert.match(await page.locator('#dock-target').innerText(), new RegExp(`^${rare.label}`));
 	await page.context().close();
 });

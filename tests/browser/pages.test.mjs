@@ -184,8 +184,14 @@ test('a_menu_and_a_dialog_close_on_escape_and_give_focus_back', async () => {
 	await more.focus();
 	await page.keyboard.press('Enter');
 	await page.getByRole('menu').waitFor();
+	await page.keyboard.press('ArrowUp');
+	assert.match(await page.evaluate(() => document.activeElement.textContent), /Delete now/);
 	await page.keyboard.press('Escape');
+	await page.getByRole('menu').waitFor({ state: 'hidden' });
 	assert.ok(await more.evaluate((node) => node === document.activeElement));
+	await more.click();
+	await page.mouse.click(640, 30);
+	await page.getByRole('menu').waitFor({ state: 'hidden' });
 	await more.click();
 	await page.getByRole('menuitem', { name: 'Technical details' }).click();
 	await page.getByRole('dialog').getByText('"id":').waitFor();

@@ -78,16 +78,27 @@ test('length_unknown_shows_no_number', async () => {
 	assert.match(await row(page, 'endless.wav').locator('.status').innerText(), /Converting · 1:24 done\s*length unknown/);
 	await page.context().close();
 });
-test('rows_keep_their_order_and_height', async () => {
-	const page = await w.page();
-	await page.setInputFiles('#pick', [w.wav('order 10.wav', 3), w.wav('order 2.wav', 1)]);
-	const height = async () => (await page.locator('.row').first().boundingBox()).height;
-	const first = await height();
-	await phase(page, 'order 10.mp3', 'done');
-	await phase(page, 'order 2.mp3', 'done');
-	assert.deepEqual(await page.locator('.row h3').evaluateAll((nodes) => nodes.map((node) => node.title)), ['order 2.mp3', 'order 10.mp3']);
-	assert.ok(Math.abs(await height() - first) < 1.5, `${first} → ${await height()}`);
-	await page.context().close();
+test('rows_keep_their_order_and_height_and_no_line_loses_its_tail', async () => {
+	for (const width of [1280, 390]) {
+		const page = await w.page({ viewport: { width, height: 900 } });
+		await page.route('**/api/v1/jobs?*', async (route) => {
+			const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+			const body = await answer.json();
+			for (const { output } of body.jobs) if (output) Object.assign(output, { duration_seconds: 720, bitrate_bps: 192000 });
+			await route.fulfill({ json: body });
+		});
+		await page.setInputFiles('#pick', [w.wav('order 10.wav', 3), w.wav('order 2.wav', 1)]);
+		const height = async () => (await page.locator('.row').first().boundingBox()).height;
+		const first = await height();
+		await phase(page, 'order 10.mp3', 'done');
+		await phase(page, 'order 2.mp3', 'done');
+		assert.deepEqual(await page.locator('.row h3').evaluateAll((nodes) => nodes.map((node) => node.title)), ['order 2.mp3', 'order 10.mp3']);
+		assert.equal(await height(), first);
+		const status = row(page, 'order 2.mp3').locator('.status');
+		assert.match(await status.textContent(), /^12:00 · MP3 192\skbit\/s/);
+		assert.ok(await status.evaluate((node) => node.firstChild.getClientRects().length && node.firstChild.getBoundingClientRect().height < 30 && node.scrollWidth <= node.clientWidth), 'one line, whole');
+		await page.context().close();
+	}
 });
 test('download_has_the_right_name_and_length', async () => {
 	const page = await w.page();
@@ -143,4 +154,42 @@ test('live_region_transcript_of_40_files_has_at_most_12_lines', { timeout: 90000
 	assert.match(said[0], /40\sfiles added/);
 	assert.doesNotMatch(said.join(), /%|percent|left/);
 	await page.context().close();
+});
+test('tells_when_it_is_done_if_asked_and_out_of_sight', async () => {
+	const stub = (answer) => (one) => one.addInitScript((given) => {
+		window.told = [];
+		window.Notification = class {
+			static permission = 'default';
+			static async requestPermission() { Notification.permission = given; return given; }
+			constructor(title, { tag }) { Object.assign(this, { title, tag }); window.told.push(this); }
+			close() { this.closed = true; }
+		};
+		Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) });
+	}, answer);
+	for (const [answer, names] of [['granted', ['told 1.wav']], ['granted', ['told 2.wav', 'told 3.wav']], ['denied', ['told 4.wav']]]) {
+		const page = await w.page({ before: stub(answer) });
+		let slow = true;
+		await page.route('**/api/v1/jobs?*', async (route) => {
+			const response = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+			const body = await response.json();
+			const percent = 10 + (Date.now() - begun) / 1000;
+			if (slow) for (const job of body.jobs.filter(({ input }) => names.includes(input.filename))) Object.assign(job, { status: 'processing', started_at: new Date(Date.now() - 9000).toISOString(), completed_at: null, output: null, progress: { percent, stage: 'decoding', attempt: 1, position_seconds: 1, speed: 1, eta_seconds: 60, frames_decoded: 5 } });
+			await route.fulfill({ json: body });
+		});
+		const begun = Date.now();
+		await page.setInputFiles('#pick', names.map((name) => w.wav(name, 2)));
+		const button = page.getByRole('button', { name: 'Tell me when it is done' });
+		await button.waitFor();
+		await button.click();
+		await button.waitFor({ state: 'hidden' });
+		assert.equal(await page.evaluate(() => localStorage['am.notify']), answer === 'granted' ? '"asked"' : '"refused"');
+		await page.evaluate(() => { window.away = true; });
+		slow = false;
+		await until(async () => await page.locator('.row[data-phase=done]').count() === names.length, 'the end', 20000);
+		await page.waitForTimeout(300);
+		const told = await page.evaluate(() => window.told.map(({ title, tag }) => [title.replace('\xa0', ' '), tag]));
+		assert.deepEqual(told, answer === 'denied' ? [] : [[names[1] ? 'All 2 finished.' : 'told 1.mp3 is ready.', 'audiomill']]);
+		assert.ok(await page.evaluate(() => { window.told[0]?.onclick(); return window.told.every(({ closed }) => closed); }));
+		await page.context().close();
+	}
 });

@@ -81,6 +81,32 @@ test('three_are_sent_at_once_small_files_first_and_the_rest_waits', async () => 
 	page.on('dialog', (dialog) => dialog.accept());
 	await page.context().close();
 });
+test('a_changed_target_is_offered_to_files_whose_upload_has_not_begun', async () => {
+	for (const width of [390, 1280]) {
+		const page = await w.page({ viewport: { width, height: 800 } });
+		const held = [];
+		let open = false;
+		await page.route('**/upload', (route) => { if (open || route.request().method() !== 'POST') route.fallback(); else held.push(route); });
+		await page.setInputFiles('#pick', [8, 7, 6, 5, 4, 3, 2, 1].map((n) => w.wav(`offer ${n} ${width}.wav`, n / 4)));
+		await until(() => held.length === 3, 'three uploads');
+		const offer = page.getByRole('button', { name: 'Apply to 5' });
+		assert.equal(await page.locator('#apply').isVisible(), false);
+		if (width < 600) {
+			await page.locator('#dock-to').click();
+			await page.getByRole('dialog').getByRole('radio', { name: 'FLAC' }).check();
+			await page.getByRole('button', { name: 'Done' }).click();
+		} else await page.getByLabel('Convert to').getByRole('combobox').selectOption('flac');
+		assert.match(await page.locator('#apply').innerText(), /Use FLAC for the 5\sunfinished files too\?/);
+		await offer.click();
+		await offer.waitFor({ state: 'hidden' });
+		open = true;
+		for (const route of held) await route.fallback();
+		await until(async () => await page.locator('.row[data-phase=done]').count() === 8, '8 files', 40000);
+		const names = await page.locator('.row h3').evaluateAll((nodes) => nodes.map((node) => node.title));
+		assert.deepEqual(names.map((name) => name.replace(` ${width}`, '')), [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `offer ${n}.${n < 4 ? 'mp3' : 'flac'}`));
+		await page.context().close();
+	}
+});
 test('reload_brings_the_list_back', async () => {
 	const page = await w.page();
 	await page.setInputFiles('#pick', [w.wav('kept 1.wav', 1), w.wav('kept 2.wav', 1)]);
