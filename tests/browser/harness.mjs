@@ -68,6 +68,13 @@ export async function world(env) {
 			const context = await browser.newContext({ storageState, viewport: { width: 1280, height: 900 }, ...options });
 			const page = await context.newPage();
 			page.setDefaultTimeout(15000);
+			// A request that a test holds back may outlive the test; that is nobody's failure.
+			const close = context.close.bind(context);
+			context.close = async () => {
+				await page.unrouteAll({ behavior: 'ignoreErrors' });
+				await context.unrouteAll({ behavior: 'ignoreErrors' });
+				await close();
+			};
 			page.faults = [];
 			page.on('pageerror', (error) => page.faults.push(error.message));
 			page.on('console', (message) => /Content Security Policy|Trusted Type/i.test(message.text()) && page.faults.push(message.text()));
