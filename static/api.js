@@ -14,7 +14,7 @@ let heard;
 export const onAnswer = (listener) => { heard = listener; };
 
 const USUAL = { 401: 'unauthenticated', 404: 'not_found', 413: 'too_large' };
-/** An ApiError from an answer; status 0 is an opaque redirect to a sign-in page. */
+/** Status 0 is an opaque redirect to a sign-in page. */
 export function errorFrom(status, text, wait) {
 	let body = {};
 	try { body = JSON.parse(text); } catch { /* a proxy's page */ }
@@ -27,7 +27,6 @@ export function errorFrom(status, text, wait) {
 const known = new Map(); // path → [ETag, body] of its last answer
 /** Makes the next answer of a path a whole one. */
 export const forget = (path) => known.delete(path);
-/** Sends one request; returns the body or null. */
 export async function send(method, path) {
 	let answer;
 	let text;
@@ -43,6 +42,7 @@ export async function send(method, path) {
 	heard(error);
 	if (error) throw error;
 	if (status === 304) return body;
-	known.set(path, [method === 'GET' && headers.get('ETag'), text ? JSON.parse(text) : null]);
-	return known.get(path)[1];
+	const fresh = text ? JSON.parse(text) : null;
+	if (method === 'GET') known.set(path, [headers.get('ETag'), fresh]);
+	return fresh;
 }

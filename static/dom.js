@@ -8,7 +8,6 @@ export function set(node, name, value) {
 	if (value == null || value === false) node.removeAttribute(name);
 	else if (node.getAttribute(name) !== `${value}`) node.setAttribute(name, value);
 }
-/** Changes a text only when it differs. */
 export function put(node, text) {
 	if (node.textContent !== `${text}`) node.textContent = text;
 }
@@ -20,10 +19,8 @@ export function el(tag, props, ...children) {
 	node.append(...children.filter(Boolean));
 	return node;
 }
-/** Points an icon at another drawing of the sprite. */
 export function setIcon(svg, name) {
 	const use = svg.firstChild;
 	set(use, 'href', use.getAttribute('href').replace(/#.*/, `#${name}`));
 }
-/** A colour token as it is now. */
 export const colour = (token) => getComputedStyle(document.documentElement).getPropertyValue(`--${token}`).trim();

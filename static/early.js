@@ -1,7 +1,7 @@
 // Owns: files dropped or pasted before the modules have loaded. Never: what becomes of them. Used by: index.html, intake.
 /* exported early */
 
-/** Classic and in <head>, so that a drop at first paint does not leave the page. intake takes over what was kept, then it stands down. */
+/** Classic and in <head>: a drop at first paint does not leave the page. intake takes over. */
 const early = {
 	kept: [],
 	types: ['dragover', 'drop', 'paste'],

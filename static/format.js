@@ -5,25 +5,23 @@ const unitOf = (bytes) => [[1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']].find(([scale])
 const digits = (value, unit) => value.toFixed(value < 100 && /M|G/.test(unit) ? 1 : 0);
 const parts = (seconds) => [seconds / 3600, (seconds / 60) % 60, seconds % 60].map(Math.floor);
 
-/** The parts that are there, as one line. */
 export const line = (texts, glue = ' · ') => texts.filter(Boolean).join(glue);
 /** "201 of 529 MB" for two amounts, "52.9 MB" for one; 1 MB is 10⁶ bytes. */
 export function size(bytes, part) {
 	const [scale, unit] = unitOf(bytes);
 	return `${part == null ? '' : `${digits(part / scale, unit)} of `}${digits(bytes / scale, unit)}\xa0${unit}`;
 }
-/** Bytes a second in two digits: "6.2 MB/s". */
+/** "6.2 MB/s". */
 export function speed(rate) {
 	const [scale, unit] = unitOf(rate);
 	return `${(rate / scale).toFixed(rate / scale < 10 && scale > 1 ? 1 : 0)}\xa0${unit}/s`;
 }
 /** "3:06" or "1:02:30". */
 export const clock = (seconds) => parts(seconds).join(':').replace(/:(?=\d(:|$))/g, ':0').replace(/^0:0?(?=\d+:)/, '');
-/** Seconds for a screen reader: "1 minute 51 seconds". */
+/** "1 minute 51 seconds". */
 export const spoken = (seconds) => line(parts(seconds).map((n, i) => n && words.count(n, ['hour', 'minute', 'second'][i])), ' ') || '0 seconds';
-/** "1:30", "1:02:30" or "90" in seconds; NaN when it is none of them. */
+/** Seconds of "1:30" or "90", else NaN. */
 export const parseClock = (text) => (/^\d+(:[0-5]?\d){0,2}(\.\d+)?$/.test(text) ? text.split(':').reduce((sum, part) => sum * 60 + Number(part), 0) : NaN);
-/** Rest of time in words, '' for none. */
 export function left(seconds) {
 	if (seconds == null) return '';
 	const [few, about] = words.left;
@@ -34,7 +32,6 @@ export function left(seconds) {
 }
 /** Whole percent downwards; one decimal when `fine`. */
 export const percent = (value, fine) => (fine ? (Math.floor(value * 10) / 10).toFixed(1) : `${Math.floor(value)}`);
-/** Words until a moment of deletion, '' without one. */
 export function expiry(iso) {
 	if (!iso) return '';
 	const minutes = Math.max(1, Math.round((Date.parse(iso) - Date.now()) / 6e4));

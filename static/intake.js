@@ -4,17 +4,17 @@ import { $, put } from './dom.js';
 import { veil as words } from './words.js';
 
 const OTHER = /\.(jpe?g|png|gif|webp|heic|svg|bmp|tiff?|pdf|txt|md|nfo|log|cue|m3u8?|pls|docx?|xlsx?|csv|zip|rar|7z|gz|html?|json|xml|db|ini|exe|dll|url|lnk)$|^\./i;
-/** Phones and tablets whose pickers grey out recordings when given a list of types. */
+/** Their pickers grey out recordings when given a list of types. */
 const noAccept = /Android|iPhone|iPad|iPod/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 
-/** All files below dropped entries. */
+/** All readable files below dropped entries. */
 async function walk(entries) {
 	const files = [];
 	for (const entry of entries) {
-		if (entry.isFile) files.push(await new Promise((resolve, reject) => { entry.file(resolve, reject); }));
+		if (entry.isFile) files.push(...await new Promise((resolve) => { entry.file((file) => resolve([file]), () => resolve([])); }));
 		const reader = entry.isDirectory && entry.createReader();
 		for (let some = [0]; reader && some.length;) {
-			some = await new Promise((resolve, reject) => { reader.readEntries(resolve, reject); });
+			some = await new Promise((resolve) => { reader.readEntries(resolve, () => resolve([])); });
 			files.push(...await walk(some));
 		}
 	}
@@ -64,9 +64,7 @@ export function intake({ onfiles, onveil, target }) {
 		};
 	}
 	$('#folder-field').hidden = !matchMedia('(any-pointer: fine)').matches;
-	// What came before this module had loaded.
 	early.standDown().forEach(takeAll);
 	picker.onchange();
-	/** Takes the catalogue's endings where a picker understands them. */
 	return (endings) => { if (endings && !noAccept) picker.accept = endings.join(); };
 }

@@ -16,7 +16,6 @@ export function banner(spec) {
 }
 
 let endToast = () => {};
-/** Ends a toast that is still shown, as if its time had passed. */
 export const settleToast = () => endToast();
 /** One line for 6 s, longer while pointed at or focused; onend(acted) is called once. */
 export function toast(text, action, onend) {
@@ -55,13 +54,14 @@ export function details(object, lines) {
 	ask('details');
 }
 const items = $('#menu');
-let opener; // the button the menu belongs to; the menu is open while focus is in it
-items.onclick = () => opener.focus();
+let opener; // the menu's button; it is open while focus is in it
+const leave = () => { opener.focus(); items.hidden = true; };
+items.onclick = leave;
 items.onkeydown = (event) => {
 	const all = [...items.children].filter(({ hidden }) => !hidden);
 	const at = all.indexOf(document.activeElement);
 	const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
-	if (/Escape|Tab/.test(event.key)) opener.focus();
+	if (/Escape|Tab/.test(event.key)) leave();
 	if (to == null) return;
 	event.preventDefault();
 	all.at(to % all.length).focus();
@@ -71,7 +71,7 @@ items.addEventListener('focusout', ({ relatedTarget }) => {
 	items.hidden = true;
 	set(opener, 'aria-expanded', 'false');
 });
-/** Opens the page's menu at a button, with only the named items. */
+/** Opens the menu at a button, with the named items. */
 export function menu(button, names) {
 	opener = button;
 	for (const item of items.children) item.hidden = !names.includes(item.dataset.act);
@@ -85,7 +85,7 @@ export function menu(button, names) {
 	$('button:not([hidden])', items).focus();
 }
 
-/** Copies a text and says so; where copying is not allowed, selects it in `place` or shows it. */
+/** Copies a text; where that is not allowed, selects it in `place` or shows it. */
 export async function copy(text, done, place) {
 	try {
 		await navigator.clipboard.writeText(text);

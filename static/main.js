@@ -23,7 +23,7 @@ async function open(y) {
 	}
 	if (!convert) {
 		convert = await import('./views/convert.js');
-		convert.mount();
+		convert.mount(go);
 	}
 	convert.show(!id);
 	if (y == null) return;
@@ -36,7 +36,6 @@ function go(path) {
 	open(0);
 }
 addEventListener('popstate', ({ state }) => open(state?.y || 0));
-addEventListener('go', ({ detail }) => go(detail));
 addEventListener('pagehide', settleToast);
 document.addEventListener('click', (event) => {
 	const link = event.target.closest('a[href^="/upload"]');

@@ -1,6 +1,6 @@
 // Owns: what this browser remembers (keys am.*). Never: names of files, keys, tokens. Used by: session, store, target.
 
-/** The remembered value, or `otherwise` when there is none or storage is refused. */
+/** The remembered value, or `otherwise`. */
 export function recall(key, otherwise) {
 	try {
 		return JSON.parse(localStorage[`am.${key}`]) ?? otherwise;
@@ -8,13 +8,11 @@ export function recall(key, otherwise) {
 		return otherwise;
 	}
 }
-/** Remembers a value; refused storage is no error. */
 export function remember(key, value) {
 	try {
 		localStorage[`am.${key}`] = JSON.stringify(value);
 	} catch { /* a private window */ }
 }
-/** Forgets everything of this page. */
 export function forgetAll() {
 	try {
 		Object.keys(localStorage).filter((key) => key.startsWith('am.')).forEach((key) => localStorage.removeItem(key));

@@ -117,7 +117,7 @@ export class RowView {
 		this.speak(seen);
 		this.phase = phase;
 	}
-	/** The status: what is going on, then the rest; of a finished file the phone leaves out how big it was. */
+	/** The status; of a finished file the phone leaves out how big it was. */
 	say({ phase, strong, one, two }) {
 		const [first, rest] = this.status.children;
 		const [text, last] = two.filter(Boolean);
@@ -153,6 +153,7 @@ export class RowView {
 		chip.hidden = !format;
 		chip.disabled = phase !== 'line' || row.attempt > 0;
 		set(chip, 'aria-label', !chip.disabled && words.target(name, line([format, quality], ' ')));
+		if (chip.disabled && chip === document.activeElement) this.node.focus({ preventScroll: true });
 		const key = acts + name;
 		if (key === this.offered) return;
 		this.offered = key;
@@ -161,11 +162,11 @@ export class RowView {
 			set(node, 'aria-label', `${node.textContent} ${name}`);
 			if (node.dataset.act === 'download') node.href = `/download/${row.job.id}`;
 		}
-		const held = this.acts.contains(document.activeElement) || chip === document.activeElement;
+		const held = this.acts.contains(document.activeElement);
 		this.acts.replaceChildren(...shown);
 		if (held) this.node.focus({ preventScroll: true });
 	}
-	/** Rest of time, steady; it starts anew with each phase and attempt. */
+	/** Rest of time; it starts anew with each phase and attempt. */
 	left(key, seconds) {
 		if (this.key !== key) this.rest = new Left();
 		this.key = key;

@@ -11,7 +11,6 @@ const listeners = [];
 let held = null; // {why, until in ms}; past it is being tried, and the banner stays a little
 let fails = 0;
 
-/** Called when the answer of blocked() may have changed. */
 export const onHold = (listener) => listeners.push(listener);
 /** How many files wait; set by the upload line. */
 export const waiting = { count: () => 0 };
@@ -30,7 +29,7 @@ export function release(...whys) {
 	changed();
 }
 function tryNow() {
-	if (held?.until < Infinity) held.until = 0;
+	if (held && held.why !== 'offline') held.until = 0;
 	tick();
 }
 function tick() {
@@ -48,12 +47,13 @@ function changed() {
 function draw() {
 	const { why: key, until } = held || {};
 	const action = key === 'signin' ? act.signin : until < Infinity && act.now;
-	const onclick = key === 'signin' ? () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`) : tryNow;
+	const login = `/login?next=${location.pathname}`; // in a new tab where there may be one: this one holds the files
+	const onclick = key === 'signin' ? () => open(login) || location.assign(login) : tryNow;
 	const silent = !key || (key === 'away' && fails < 2);
 	banner(silent ? null : { key, icon: ICONS[key], text: words[key](Math.ceil((until - Date.now()) / 1000), waiting.count()), action, onclick });
 }
 
-/** Pauses for 401, 429, 503, 507 and silence; true when the request is to be tried again. */
+/** Pauses for 401, 429, 503, 507 and silence; true when to be tried again. */
 export function judge({ code, status, wait }) {
 	if (status === 401) hold('signin');
 	else if (status === 507) hold('disk', Math.min(wait || 30, 30));
@@ -69,7 +69,6 @@ export function bind(owner) {
 	if (recall('who') !== hash) forgetAll();
 	remember('who', hash);
 }
-/** Starts listening to answers, to the network and to Sign out. */
 export function begin() {
 	onAnswer((error) => {
 		if (error?.status === 401 || error?.code === 'network') judge(error);
@@ -80,8 +79,8 @@ export function begin() {
 	});
 	addEventListener('offline', () => hold('offline'));
 	addEventListener('online', () => { release('offline'); tryNow(); });
-	document.addEventListener('visibilitychange', () => document.hidden || held?.why !== 'away' || tryNow());
+	document.addEventListener('visibilitychange', () => document.hidden || !/away|signin/.test(held?.why) || tryNow());
 	// Signing out: what an answer still on its way writes goes too.
-	document.addEventListener('submit', ({ target }) => target.action.endsWith('/logout') && (forgetAll(), addEventListener('pagehide', forgetAll)));
+	document.addEventListener('submit', ({ target }) => target.matches('[action="/logout"]') && (forgetAll(), addEventListener('pagehide', forgetAll)));
 	setInterval(tick, 250);
 }

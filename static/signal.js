@@ -8,7 +8,7 @@ let title;
 let timer;
 let drawn;
 
-/** Sets what the tab's title says before the page's name, at most once a second. */
+/** What the tab says before the page's name, at most once a second. */
 export function setTitle(text) {
 	title = text;
 	const whole = text ? `${text} – audiomill` : 'audiomill';
@@ -28,14 +28,13 @@ export function setRing(state) {
 	}[state] || (() => line('wave-0', 8, ring) + line('accent', 8, ring, `pathLength="20" stroke-dasharray="${step} 30"`) + line('accent', 6, 'M22 26v12M32 18v28M42 26v12'));
 	link.href = state === null ? plain : `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" fill="none" stroke-linecap="round">${shape()}</svg>`)}`;
 }
-/** True while nobody has decided on notifications and the browser has them; phones have them only for a worker. */
+/** True while nobody has decided; phones have notifications only for a worker. */
 export const mayAsk = () => isSecureContext && 'Notification' in window && !/Android|iPhone|iPad/.test(navigator.userAgent) && !recall('notify') && Notification.permission !== 'denied';
-/** Asks for notifications; a refusal is remembered for good. */
 export async function askToNotify() {
 	const answer = await Notification.requestPermission();
 	if (answer !== 'default') remember('notify', answer === 'granted' ? 'asked' : 'refused');
 }
-/** Says a sentence outside the page, if that was asked for and the page is out of sight. */
+/** Says a sentence outside a hidden page, if that was asked for. */
 export function notify(text) {
 	if (!document.hidden || recall('notify') !== 'asked' || Notification.permission !== 'granted') return;
 	const note = new Notification(text, { tag: 'audiomill', icon: plain });

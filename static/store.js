@@ -10,7 +10,7 @@ const listeners = [];
 let batches = 0;
 const SITTING = 12 * 36e5; // ms a finished row comes back after a reload
 
-/** listener(row): the row that has changed, or none when rows came or went. */
+/** listener(row): the changed row, or none when rows came or went. */
 export const subscribe = (listener) => listeners.push(listener);
 const tell = (row) => listeners.forEach((listener) => listener(row));
 export const isOver = ({ phase }) => /done|failed|cancelled|deleted/.test(phase);
@@ -32,7 +32,6 @@ export function change(row, patch) {
 	Object.assign(row, patch);
 	if (rows.includes(row)) tell(row);
 }
-/** Takes a row out; returns its place. */
 export function remove(row) {
 	const at = rows.indexOf(row);
 	rows.splice(at, 1);
@@ -43,7 +42,6 @@ export function putBack(row, at) {
 	rows.splice(at, 0, row);
 	moved();
 }
-/** Takes over what the server says about a row's job. */
 export function adopt(row, job) {
 	const fresh = row.job?.id !== job.id;
 	change(row, { job, phase: job.status === 'receiving' ? 'queued' : job.status, error: job.error });

@@ -14,32 +14,32 @@ export function watchJob(id, listener) {
 	forget(`/jobs/${id}`);
 	nudge();
 }
-/** Asks soon instead of at the next turn. */
 export function nudge() {
 	clearTimeout(timer);
 	timer = setTimeout(turn, 30);
 }
 document.addEventListener('visibilitychange', nudge);
 
-/** Asks for the sitting's rows and the open job page; the first answer restores the rows. */
+/** Asks for the list and the open job page; the first answer restores the rows. */
 async function turn() {
+	let job;
 	if (!busy && !/signin|offline|away/.test(blocked())) {
 		busy = true;
 		try {
 			await askList();
-			if (single) await ask(...single);
+			if (single) job = await ask(...single);
 		} catch { /* session has been told */ }
 		busy = false;
 	}
 	const open = running();
-	const fast = single || open.some(({ phase }) => phase === 'processing');
+	const fast = (job && !isOver({ phase: job.status })) || open.some(({ phase }) => phase === 'processing');
 	clearTimeout(timer);
 	timer = setTimeout(turn, document.hidden ? 5000 : fast ? 400 : open.length || blocked() ? 1000 : 15000);
 }
 const running = () => rows.filter((row) => row.job && !isOver(row));
 async function askList() {
-	const asked = running();
-	const { jobs } = await send('GET', '/jobs?limit=100');
+	const asked = rows.filter(({ job, phase }) => job && phase !== 'deleted');
+	const { jobs, total } = await send('GET', '/jobs?limit=100');
 	if (jobs[0]) bind(jobs[0].owner);
 	if (!restored) restore(jobs);
 	restored = true;
@@ -49,19 +49,22 @@ async function askList() {
 		if (job && job !== row.job && !(isOver(row) && job.status === row.job.status)) adopt(row, job);
 	}
 	for (const row of asked) {
-		if (!listed.has(row.job.id)) await ask(row.job.id, (job) => (job ? adopt(row, job) : change(row, { phase: 'deleted' })));
+		// What has ended is looked for only when the list is whole.
+		if (row.job && !listed.has(row.job.id) && !(isOver(row) && total > jobs.length)) await ask(row.job.id, (job) => (job ? adopt(row, job) : change(row, { phase: 'deleted' })));
 	}
 }
 async function ask(id, listener) {
 	try {
-		listener(await send('GET', `/jobs/${id}`));
+		const job = await send('GET', `/jobs/${id}`);
+		listener(job);
+		return job;
 	} catch (error) {
 		if (![403, 404, 410].includes(error.status)) throw error;
-		listener(null, error);
+		return listener(null, error);
 	}
 }
 
-/** Asks 'cancel' or 'retry' of a row's job; resolves with the error when the server refuses. */
+/** Asks 'cancel' or 'retry' of a row's job; resolves with an error when refused. */
 export async function tell(row, verb) {
 	try {
 		adopt(row, await send('POST', `/jobs/${row.job.id}/${verb}`));
@@ -72,5 +75,4 @@ export async function tell(row, verb) {
 		nudge();
 	}
 }
-/** Deletes a job and its files, also while the page is being left. */
 export const deleteJob = (id) => send('DELETE', `/jobs/${id}`).catch(() => {});

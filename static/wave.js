@@ -50,7 +50,7 @@ export class Wave {
 		if (patch?.jump) [this.heldX, this.doneX] = [this.held, this.done];
 		wake();
 	}
-	/** In or out of sight. Coming into sight is no movement: the edges stand where they belong. */
+	/** Coming into sight is no movement: the edges stand where they belong. */
 	see(visible) {
 		this.visible = visible;
 		if (this.dirty) this.set({ jump: true, settle: false });
@@ -60,7 +60,7 @@ export class Wave {
 		sizes.unobserve(this.canvas);
 		sights.unobserve(this.canvas);
 	}
-	/** Goes one frame on and paints; true while something still moves. */
+	/** Goes one frame on; true while something still moves. */
 	move(now, ms) {
 		this.painted = now;
 		const edge = (x, to) => (x < to ? glide(x, to, ms) : to);

@@ -6,7 +6,7 @@ const ORDINALS = ['next', 'second', 'third', 'fourth', 'fifth', 'sixth', 'sevent
 
 /** A row's states, the first word of its status. */
 export const state = {
-	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing', done: 'Done',
+	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing',
 	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
 };
 export const why = { signin: 'signed out', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
@@ -61,9 +61,9 @@ export const expiry = (time) => `deleted in ${time}`;
 
 // Headline → its codes, then what is offered beside More: Remove unless it says otherwise.
 const ERRORS = [
-	['The file is empty.', 'no_file empty_file'], ['Larger than this server takes.', 'too_large'], ['This is not audio.', 'not_audio'],
+	['The file is empty.', 'no_file empty_file'], ['The file can no longer be read.', 'unreadable'], ['Larger than this server takes.', 'too_large'], ['This is not audio.', 'not_audio'],
 	['This kind of file is not taken here.', 'type_not_accepted unsupported_format unsupported_codec'], ['There is no sound in this file.', 'no_audio_stream'],
-	['This file is protected.', 'encrypted'], ['The file is damaged.', 'corrupt_input', 'again'], ['These options do not go together.', 'option_unsupported format_unknown', 'options'],
+	['This file is protected.', 'encrypted'], ['The file is damaged.', 'corrupt_input', 'again'], ['These options do not go together.', 'option_unsupported option_unknown option_invalid format_unknown', 'options'],
 	['Longer than this server allows.', 'limit_exceeded'], ['Larger than this server allows.', 'output_limit'], ['Nothing came out.', 'empty_output', 'again'],
 	['It took longer than allowed.', 'timed_out', 'again'], ['The decoder failed on this file.', 'decoder_crashed', 'again'],
 	['The decoder failed on this file twice; it is set aside.', 'quarantined'], ['The uploaded file has been deleted.', 'input_gone upload_expired'],

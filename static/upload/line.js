@@ -24,7 +24,7 @@ addEventListener('beforeunload', (event) => rows.some(isHere) && event.preventDe
 
 document.addEventListener('visibilitychange', keepAwake);
 
-/** Puts files in line as one batch; the first bytes leave at once. */
+/** Puts files in line as one batch. */
 export function enqueue(files, target) {
 	add(files.map((file) => {
 		const code = !file.size ? 'empty_file' : file.size > catalogue.max_upload_bytes && 'too_large';
@@ -34,10 +34,9 @@ export function enqueue(files, target) {
 }
 /** Puts a row back in line, from its first byte. */
 export const resend = (row) => end(row, { phase: 'line', error: null, job: null, sent: 0, attempt: 0, lost: 0 });
-/** Ends a row that has not been stored yet. */
 export const cancelUpload = (row) => end(row, { phase: 'cancelled' });
 
-/** Ends a row's request, if it has one, and makes room for the next. */
+/** Ends a row's request and makes room for the next. */
 function end(row, patch) {
 	aborts.get(row)?.();
 	aborts.delete(row);
@@ -69,14 +68,16 @@ function start(row) {
 			release('full', 'disk', 'away');
 			end(row);
 		},
-		fail(error) {
+		async fail(error) {
+			if (error.code === 'network') await row.file.slice(0, 1).arrayBuffer().catch(() => { error.code = 'unreadable'; });
+			if (!aborts.has(row)) return;
 			row.lost = error.code === 'network' ? (row.lost || 0) + 1 : 0;
 			const again = row.lost < LOST_LIMIT && judge(error);
 			end(row, again ? { phase: 'line' } : { phase: 'failed', error });
 		},
 	}));
 }
-/** Keeps a phone's screen on while bytes travel, where the browser can. */
+/** Keeps a phone's screen on while bytes travel. */
 async function keepAwake() {
 	if (!aborts.size) {
 		lock?.release?.();

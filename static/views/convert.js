@@ -11,7 +11,7 @@ import { RowView, nameOfRow } from '../row.js';
 import { blocked, onHold } from '../session.js';
 import { askToNotify, mayAsk, notify, setRing, setTitle } from '../signal.js';
 import { change, isHere, isOver, putBack, remove, rows, subscribe } from '../store.js';
-import { catalogue, choose, current, currentFor, fromAddress, loadCatalogue, nameOf, onTarget, openSheet, panel, targetFrom, withoutFile } from '../target.js';
+import { catalogue, choose, current, currentFor, fromAddress, general, loadCatalogue, nameOf, onTarget, openSheet, panel, targetFrom, withoutFile } from '../target.js';
 import { cancelUpload, enqueue, resend } from '../upload/line.js';
 import { deleteJob, nudge, tell } from '../watch.js';
 import { Seed } from '../wave.js';
@@ -26,12 +26,13 @@ let ran = false;
 let late = []; // rows a changed target is offered for
 let picked; // the row whose menu is open
 
-const go = (detail) => dispatchEvent(new CustomEvent('go', { detail })); // main changes the view
+let go; // changes the view
 const all = (wanted) => rows.filter(({ phase, recent }) => !recent && phase === wanted);
 const rowOf = (node) => [...views].find(([, view]) => view.node.contains(node))?.[0];
 const addressOf = ({ job }) => `/upload/jobs/${job?.id}`;
 
-export function mount() {
+export function mount(goTo) {
+	go = goTo;
 	const seeds = [$('#seed'), $('#veil canvas')].map((canvas) => new Seed(canvas));
 	const follow = (x) => seeds.forEach((seed, i) => seed.set({ swell: x != null ? 1 : i || rows.length ? 0 : 0.5, at: x ?? 0.5 }));
 	const target = () => line(nameOf(current));
@@ -59,7 +60,7 @@ export function mount() {
 		place.addEventListener('click', ({ target: at }) => {
 			const button = at.closest('[data-act]');
 			picked = rowOf(button) || picked;
-			acts[button?.dataset.act]?.(picked, button);
+			if (rows.includes(picked)) acts[button?.dataset.act]?.(picked, button);
 		});
 	}
 	document.addEventListener('visibilitychange', summarise);
@@ -79,11 +80,11 @@ export function mount() {
 	drawTarget();
 	setInterval(drawAll, 500);
 	requestAnimationFrame(() => setTimeout(() => {
-		loadCatalogue().catch(() => {}).then(fromAddress);
+		load();
 		nudge();
 	}));
 }
-/** Shows or hides the page; what runs goes on. */
+const load = () => loadCatalogue().then(fromAddress, () => setTimeout(load, 5000));
 export function show(visible) {
 	shown = visible;
 	soon();
@@ -106,7 +107,7 @@ async function take(files, leftOut) {
 	else if (leftOut) toast(words.folder(fresh.length, leftOut));
 }
 
-/** What the buttons, the menu and the keys of a row do. */
+/** What a row's buttons, menu and keys do. */
 const acts = {
 	play: (row) => views.get(row).track?.toggle(),
 	open: (row) => row.job && go(addressOf(row)),
@@ -120,11 +121,13 @@ const acts = {
 	async options(row) {
 		row.target ??= targetFrom(row.job.options);
 		await acts.retarget(row, true);
-		if (row.file) acts.again(row);
+		if (row.file) resend(row);
 	},
-	retarget: (row, open) => openSheet(() => row.target, (target) => change(row, { target }), open === true),
-	more: ({ job }, button) => menu(button, job ? ['job', 'link', 'curl', 'details', 'delete'] : ['details', 'remove']),
-	job: (row) => acts.open(row),
+	retarget: (row, open) => openSheet(() => row.target, (target) => /line|failed/.test(row.phase) && change(row, { target }), open === true).then(() => {
+		const { chip, node } = views.get(row) || {};
+		if (chip?.disabled) node.focus();
+	}),
+	more: ({ job }, button) => menu(button, job ? ['open', 'link', 'curl', 'details', 'delete'] : ['details', 'remove']),
 	link: (row) => copy(location.origin + addressOf(row), copied.link),
 	curl: ({ job }) => copy(curlFor(job.options, job.input.filename), copied.text),
 	details: ({ job, error }) => details(job || error, error?.detail),
@@ -132,13 +135,11 @@ const acts = {
 	delete: (row) => takeOut([row], () => words.deleted(nameOfRow(row)), () => deleteJob(row.job.id)),
 };
 
-/** Takes rows out, with Undo; `final` follows when it is not taken. */
+/** Takes rows out, with Undo, else `final`. */
 function takeOut(some, text, final) {
-	const { node } = views.get(some[0]);
-	const next = node.nextSibling || node.previousSibling || $('#list');
-	const held = node.contains(document.activeElement) || document.activeElement === document.body;
 	const places = some.map((row) => [row, remove(row)]).reverse();
-	if (held) next.focus();
+	summarise();
+	(views.get(rows[places.at(-1)[1]] || rows.at(-1))?.node || $('#convert h1')).focus();
 	toast(text(some.length), act.undo, (acted) => (acted ? places.forEach((place) => putBack(...place)) : final?.()));
 }
 
@@ -161,7 +162,7 @@ function flush() {
 	summarise();
 	offer();
 }
-/** Frees removed rows, builds missing ones, some a frame; touches only what is out of place. */
+/** Frees removed rows, builds missing ones, some a frame. */
 function arrange() {
 	for (const [row, view] of views) if (!rows.includes(row) && views.delete(row)) view.free();
 	let place = $('#rows').firstChild;
@@ -184,7 +185,6 @@ function sayEnd(row) {
 	if (over === total && total > 1) announce(say.all(total, all('failed').length));
 }
 
-const general = (target) => JSON.stringify(withoutFile(target));
 /** Offers the page's new target for files whose upload has not begun. */
 function offer() {
 	late = late.filter((row) => row.phase === 'line' && !row.attempt && rows.includes(row) && general(row.target) !== general(current));
@@ -192,7 +192,6 @@ function offer() {
 	put($('#apply span'), words.apply(line(nameOf(current)), late.length));
 	put($('#apply button'), words.applyTo(late.length));
 }
-/** Heading, overall percent, title and favicon. */
 function summarise() {
 	const live = rows.filter(({ recent, phase }) => !recent && !/cancelled|deleted/.test(phase));
 	const [done, bad, mine] = [all('done').length, all('failed').length, rows.some(({ recent }) => !recent)];
@@ -220,19 +219,17 @@ function summarise() {
 	setRing(running ? value : news || null);
 }
 
-const KEYS = { Enter: 'open', ' ': 'play', r: 'again', d: 'download', Delete: 'delete' };
+const KEYS = { Enter: 'open', ' ': 'play', r: '[data-act=again], [data-act=restart]', d: '[download]', Delete: 'delete' };
 function keys(event) {
 	const { target, key } = event;
 	const row = rowOf(target);
 	const { node, acts: buttons } = views.get(row);
-	const list = [...node.parentNode.children];
-	const at = list.indexOf(node);
-	const to = list[{ ArrowUp: Math.max(0, at - 1), ArrowDown: at + 1, Home: 0, End: list.length - 1 }[key]];
+	const to = { ArrowUp: node.previousSibling, ArrowDown: node.nextSibling, Home: node.parentNode.firstChild, End: node.parentNode.lastChild }[key];
 	const name = target === node && (KEYS[key] || KEYS[key.toLowerCase()]);
 	if ((!to && !name) || event.ctrlKey || event.metaKey || event.altKey) return;
 	event.preventDefault();
 	if (to) to.focus();
-	else if (name === 'download') $('a', buttons).click();
 	else if (name === 'delete' && row.phase !== 'done') acts[isOver(row) ? 'remove' : 'cancel'](row);
-	else if (name !== 'again' || /failed|cancelled/.test(row.phase)) acts[name](row);
+	else if (acts[name]) acts[name](row);
+	else $(name, buttons)?.click();
 }

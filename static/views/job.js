@@ -20,7 +20,6 @@ export function hide() {
 	watchJob();
 	clean();
 }
-/** Shows a job in `place`; `go` changes the page's address. */
 export function show(id, place, go) {
 	let drawn;
 	let now;
@@ -28,7 +27,7 @@ export function show(id, place, go) {
 	watchJob(id, (job, error) => {
 		const key = job ? job.status + job.input.container : error.status;
 		if (key !== drawn) {
-			const held = document.activeElement === $('h1', place);
+			const held = place.contains(document.activeElement);
 			clean();
 			if (job) build(job);
 			else place.replaceChildren(el('h1', { tabindex: -1 }, words.title), el('p', null, error.status === 403 ? words.other : words.none), el('p', null, el('a', { href: '/upload' }, words.back)));
@@ -57,9 +56,12 @@ export function show(id, place, go) {
 			const whole = clock(output.duration_seconds || 0);
 			track = new Track(big, { wave, name, ...playable(job), onfail: toast, onchange: (at) => put(now, at ? rows.of(at, whole) : whole) });
 		}
-		[[input, line([labelOf(input.container), input.codec !== input.container && input.codec], ' ')], [output, output ? made(job) : labelOf(options.format)]].forEach(([of, head], i) => {
-			const { sample_rate: rate, channels, duration_seconds: seconds, bytes } = of || {};
-			const lines = [head, line([rate && `${rate / 1000}\xa0kHz`, channels && words.channels(channels)], ' '), line([seconds && clock(seconds), bytes && size(bytes)])];
+		const { codec, container } = input;
+		const source = line([labelOf(container), codec !== container && !codec?.startsWith('pcm') && labelOf(codec)], ' ');
+		[[input, source], [output, output ? made(job) : labelOf(options.format)]].forEach(([of, head], i) => {
+			const { bits_per_sample: bits, sample_rate: rate, channels, duration_seconds: seconds, bytes } = of || {};
+			const kind = line([rate && `${rate / 1000}\xa0kHz`, channels && words.channels(channels)], ' ');
+			const lines = [line([head, bits && `${bits}\xa0bit`, kind], ', '), line([seconds && clock(seconds), bytes && size(bytes)])];
 			pair.children[i].append(...lines.map((text) => el('p', null, text)));
 		});
 

@@ -56,6 +56,24 @@ test('folder_adds_its_audio_and_counts_the_rest', async () => {
 	assert.match(await page.locator('.toast').innerText(), /2\s*audio files added, 1\s*other file left out/);
 	await page.context().close();
 });
+test('an_unreadable_file_of_a_folder_does_not_lose_the_others', async () => {
+	const page = await w.page({ before: (one) => one.addInitScript(() => {
+		const real = DataTransferItem.prototype.webkitGetAsEntry;
+		DataTransferItem.prototype.webkitGetAsEntry = function entry() {
+			const made = real.call(this);
+			Object.getPrototypeOf(made).constructor.prototype.createReader = () => {
+				const some = [{ isFile: true, file: (ok, no) => no(new DOMException('', 'NotReadableError')) }, { isFile: true, file: (ok) => ok(new File([new Uint8Array(60)], 'whole.wav')) }, { isDirectory: true, createReader: () => ({ readEntries: (ok, no) => no(new DOMException('', 'NotReadableError')) }) }];
+				return { readEntries: (ok) => ok(some.splice(0)) };
+			};
+			return made;
+		};
+	}) });
+	w.wav('locked/whole.wav', 1);
+	await drop(page, `${w.files}/locked`);
+	await row(page, 'whole.wav').waitFor();
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
 test('paste_adds_files_but_not_into_a_text_field', async () => {
 	const page = await w.page();
 	const paste = (selector) => page.evaluate((at) => {

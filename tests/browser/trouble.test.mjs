@@ -1,5 +1,6 @@
 // Owns: cancel, retry, failures, lost networks, full servers, reloads. Used by: npm test.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { phase, row, until, world } from './harness.mjs';
 
@@ -202,9 +203,118 @@ test('a_sign_in_that_ran_out_pauses_and_asks_once', async () => {
 	await phase(page, 'out 1.wav', 'paused');
 	assert.equal(await page.locator('.banner:visible').count(), 1);
 	assert.match(await page.locator('#alarm').textContent(), /sign-in has run out/);
-	page.on('dialog', (dialog) => dialog.accept());
-	await page.getByRole('button', { name: 'Sign in again' }).click();
-	await page.waitForURL(/\/login\?next=%2Fupload|\/upload$/);
+	const [login] = await Promise.all([page.context().waitForEvent('page'), page.getByRole('button', { name: 'Sign in again' }).click()]);
+	await login.waitForURL(/\/login\?next=\/upload|\/upload$/);
+	await login.close();
+	// Back in this tab everything goes on: nothing was lost.
+	await page.unroute('**/upload');
+	await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+	await phase(page, 'out 1.mp3', 'done');
+	await phase(page, 'out 2.mp3', 'done');
+	await page.locator('#banner').waitFor({ state: 'hidden' });
+	await page.context().close();
+});
+test('signed_out_on_the_phone_only_one_button_is_filled', async () => {
+	const page = await w.page({ viewport: { width: 390, height: 800 } });
+	await refuse(page, 99, 401, 'unauthenticated');
+	const filled = () => page.locator('.btn:visible').evaluateAll((nodes) => {
+		const accent = getComputedStyle(document.querySelector('nav a[aria-current]')).boxShadow.match(/rgb\([^)]*\)/)[0];
+		return nodes.filter((node) => getComputedStyle(node).backgroundColor === accent).map((node) => node.textContent.trim());
+	});
+	await page.setInputFiles('#pick', w.wav('one filled.wav', 1));
+	await page.locator('#banner').waitFor();
+	await until(async () => (await filled()).join() === 'Sign in again', 'one filled button');
+	await page.context().close();
+});
+test('a_file_that_is_gone_is_named_and_holds_up_nobody', async () => {
+	const page = await w.page();
+	const held = [];
+	let open = false;
+	await page.route('**/upload', (route) => { if (open || route.request().method() !== 'POST') route.fallback(); else held.push(route); });
+	const files = [1, 2, 3, 4].map((n) => w.wav(`gone ${n}.wav`, n));
+	await page.setInputFiles('#pick', files);
+	await until(() => held.length === 3, 'three uploads');
+	fs.rmSync(files[3]);
+	open = true;
+	for (const route of held) await route.fallback();
+	await phase(page, 'gone 4.wav', 'failed');
+	assert.equal((await row(page, 'gone 4.wav').locator('.note').innerText()).trim(), 'The file can no longer be read.');
+	await phase(page, 'gone 3.mp3', 'done');
+	assert.ok(await page.locator('#banner').isHidden());
+	await page.context().close();
+});
+test('a_target_chosen_too_late_is_not_shown_as_if_it_held', async () => {
+	const page = await w.page();
+	const held = [];
+	await page.route('**/upload', (route) => { if (route.request().method() !== 'POST') route.fallback(); else held.push(route); });
+	await page.setInputFiles('#pick', [1, 2, 3, 4].map((n) => w.wav(`late ${n}.wav`, n)));
+	await until(() => held.length === 3, 'three uploads');
+	await page.getByRole('button', { name: /^Target of late 4.wav/ }).click();
+	for (const route of held.splice(0)) await route.fallback();
+	await until(() => held.length === 1, 'the fourth');
+	await page.getByRole('dialog').getByRole('radio', { name: 'FLAC' }).click();
+	await page.getByRole('button', { name: 'Done' }).click();
+	assert.match(await row(page, 'late 4.wav').locator('.chip').innerText(), /MP3/);
+	await until(() => row(page, 'late 4.wav').evaluate((node) => node === document.activeElement), 'focus on the row');
+	await held[0].fallback();
+	await phase(page, 'late 4.mp3', 'done');
+	await page.context().close();
+});
+test('a_job_deleted_elsewhere_is_no_longer_offered', async () => {
+	const page = await w.page();
+	await page.setInputFiles('#pick', w.wav('elsewhere.wav', 1));
+	await phase(page, 'elsewhere.mp3', 'done');
+	await row(page, 'elsewhere.mp3').focus();
+	await page.keyboard.press('Enter');
+	const away = page.locator('#page [data-act=delete]');
+	await away.waitFor();
+	let asked = 0;
+	page.on('request', () => { asked += 1; });
+	await page.waitForTimeout(3000);
+	assert.ok(asked <= 4, `a finished job was asked for ${asked} times in 3 s`);
+	await away.click();
+	const deleted = page.waitForRequest((request) => request.method() === 'DELETE');
+	await page.mouse.move(5, 5);
+	await deleted;
+	await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+	await page.locator('.row[data-phase=deleted]').waitFor();
+	assert.match(await page.locator('.row').innerText(), /Deleted · the result is no longer on the server/);
+	await page.context().close();
+});
+test('keys_do_only_what_a_row_offers_and_focus_is_never_lost', async () => {
+	const page = await w.page();
+	let posts = 0;
+	page.on('request', (request) => { posts += request.method() === 'POST'; });
+	await page.setInputFiles('#pick', [w.wav('keys 1.wav', 1), w.write('keys 2.wav', '')]);
+	await phase(page, 'keys 1.mp3', 'done');
+	await row(page, 'keys 2.wav').focus();
+	for (const key of ['d', 'r', 'ArrowUp', 'ArrowUp', 'ArrowDown']) await page.keyboard.press(key);
+	await page.waitForTimeout(300);
+	assert.equal(posts, 1, 'an empty file is not sent by R either');
+	const focused = () => page.evaluate(() => document.activeElement.querySelector('h3')?.title || document.activeElement.tagName);
+	await page.locator('#clear').focus();
+	await page.keyboard.press('Enter');
+	assert.equal(await focused(), 'keys 2.wav');
+	await page.keyboard.press('Delete');
+	await page.waitForTimeout(300);
+	assert.equal(await focused(), 'H1');
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+test('a_menu_whose_row_has_gone_closes_and_does_nothing', async () => {
+	const page = await w.page();
+	await page.locator('.row').first().waitFor();
+	await page.locator('.row [data-act=more]').first().click();
+	await page.evaluate(() => {
+		const data = new DataTransfer();
+		data.items.add(new File([], 'newcomer.wav'));
+		dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true }));
+	});
+	await phase(page, 'newcomer.wav', 'failed');
+	await page.getByRole('menuitem', { name: 'Delete now' }).click();
+	await page.getByRole('menu').waitFor({ state: 'hidden' });
+	assert.deepEqual(page.faults, []);
+	assert.equal(await page.locator('.row').count(), 1);
 	await page.context().close();
 });
 test('undo_of_delete_keeps_the_job_and_time_deletes_it', { timeout: 40000 }, async () => {
