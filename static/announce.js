@@ -6,12 +6,10 @@ let messages = [];
 let last = -PAUSE;
 let timer;
 
-/** Says a sentence when there is room for it. */
 export function announce(message) {
 	messages.push(message);
 	timer ??= setTimeout(speak, Math.max(150, last + PAUSE - performance.now()));
 }
-/** Says at once that something needs the person. */
 export const alarm = (text) => put($('#alarm'), text);
 
 function speak() {

@@ -114,6 +114,7 @@ const acts = {
 	cancel: (row) => (isHere(row) ? cancelUpload(row) : tell(row, 'cancel')),
 	async again(row) {
 		const error = row.job && await tell(row, 'retry');
+		if (error?.code === 'conflict') return; // started again already
 		if (row.file && (!row.job || error?.status)) resend(row);
 		else if (error) toast(explain(error).head);
 	},

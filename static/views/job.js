@@ -5,6 +5,7 @@ import { clock, explain, left, line, percent, size } from '../format.js';
 import { copy, details, toast } from '../layer.js';
 import { safeName } from '../names.js';
 import { Track } from '../player.js';
+import { setTitle } from '../signal.js';
 import { labelOf, made, playable } from '../target.js';
 import { deleteJob, tell, watchJob } from '../watch.js';
 import { Wave } from '../wave.js';
@@ -43,6 +44,7 @@ export function show(id, place, go) {
 		place.replaceChildren(clone('job'));
 		const [heading, big, pair, keys, result, script] = place.children;
 		heading.append(el('bdi', { dir: 'auto' }, name));
+		setTitle(name);
 		const [idle, , frame, , note] = big.children;
 		now = $('.now', big);
 		set(big, 'data-phase', status);

@@ -114,7 +114,10 @@ test('a_link_sets_only_what_the_catalogue_knows', async () => {
 });
 test('the_catalogue_is_asked_again_when_it_did_not_come', async () => {
 	let away = true;
-	const page = await w.page({ before: (one) => one.route('**/api/v1/formats', (route) => (away ? route.abort() : route.fallback())) });
+	const page = await w.page({ before: async (one) => {
+		await one.addInitScript(() => localStorage.clear());
+		await one.route('**/api/v1/formats', (route) => (away ? route.abort() : route.fallback()));
+	} });
 	assert.equal(await page.locator('#target select option').count(), 1);
 	away = false;
 	await until(async () => await page.locator('#target select option').count() > 5, 'the formats', 9000);

@@ -301,6 +301,30 @@ test('keys_do_only_what_a_row_offers_and_focus_is_never_lost', async () => {
 	assert.deepEqual(page.faults, []);
 	await page.context().close();
 });
+test('try_again_pressed_twice_sends_nothing_twice', async () => {
+	const page = await w.page();
+	const posts = [];
+	page.on('request', (request) => request.method() === 'POST' && posts.push(new URL(request.url()).pathname));
+	let tries = 0;
+	await page.route('**/api/v1/jobs?*', async (route) => {
+		const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+		const body = await answer.json();
+		for (const job of body.jobs) if (job.error) Object.assign(job.error, { code: 'internal' });
+		await route.fulfill({ json: body });
+	});
+	await page.route('**/retry', async (route) => {
+		tries += 1;
+		if (tries > 1) return route.fulfill({ status: 409, json: { code: 'conflict', detail: 'Only a failed or cancelled job can be tried again.' } });
+		await new Promise((resolve) => { setTimeout(resolve, 500); });
+		return route.fallback();
+	});
+	await page.setInputFiles('#pick', w.write('twice.wav', 'no sound in here '.repeat(40)));
+	await page.getByRole('button', { name: 'Try again twice.wav' }).dblclick();
+	await page.waitForTimeout(1500);
+	assert.equal(tries, 2);
+	assert.equal(posts.filter((path) => path === '/upload').length, 1, 'the file is sent once');
+	await page.context().close();
+});
 test('a_menu_whose_row_has_gone_closes_and_does_nothing', async () => {
 	const page = await w.page();
 	await page.locator('.row').first().waitFor();
