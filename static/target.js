@@ -81,7 +81,7 @@ export function fromAddress() {
 	toast(words.byLink, act.undo, (acted) => acted && choose(before));
 }
 
-/** A quality in its options' own words: "192 kbit/s". */
+/** A quality as "192 kbit/s". */
 const inWords = (quality, { options }) => line(Object.entries(quality.options).map(([name, value]) => options.find((option) => option.name === name)?.values?.find((one) => alike(one.value, value))?.label), ', ');
 const radio = (name, value, disabled, ...inside) => el('label', null, el('input', { type: 'radio', name, value, disabled }), ...inside);
 function field(option) {

@@ -57,7 +57,7 @@ test('job_page_shows_from_and_to_and_back_keeps_the_list', async () => {
 	await title.waitFor();
 	await page.locator('.pair').getByText('MP3').waitFor();
 	assert.match(await page.locator('.pair').innerText(), /From\s+WAV, 16\sbit, 8\skHz mono\s[\s\S]+To\s+MP3/);
-	assert.equal(await page.title(), 'fine.mp3 – audiomill');
+	await until(async () => await page.title() === 'fine.mp3 – audiomill', 'the title', 3000);
 	assert.equal(await page.locator('h1:visible').count(), 1);
 	assert.match(await page.locator('#page code').innerText(), /^curl .*-F file=@fine\.wav/);
 	const address = page.url();
