@@ -49,18 +49,12 @@ pub const OPTIONS: [OptionSpec; 20] = [
     later("album"),
 ];
 
-/// Formats of the contract that this build has not.
-const LATER_FORMATS: [&str; 7] = ["m4b", "aac", "wv", "tta", "ac3", "mka", "webm"];
-
 /// Why options were refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// The target format is none of ours.
     #[error("There is no format \"{0}\"; the formats are {list}.", list = format_list())]
     FormatUnknown(String),
-    /// The contract names the format, this build has it not.
-    #[error("The format \"{0}\" is not built yet; the formats are {list}.", list = format_list())]
-    FormatNotBuilt(&'static str),
     /// No option has this name.
     #[error("There is no option \"{0}\"; the options are {list}.", list = option_list())]
     Unknown(String),
@@ -87,7 +81,7 @@ impl OptionError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::FormatUnknown(_) | Self::FormatNotBuilt(_) => "format_unknown",
+            Self::FormatUnknown(_) => "format_unknown",
             Self::Unknown(_) => "option_unknown",
             Self::NotBuilt(_) => "option_unsupported",
             Self::Value { .. } | Self::Twice(_) => "option_invalid",
@@ -130,13 +124,8 @@ fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), O
     let invalid = |allowed| OptionError::Value { name, value: shortened(value), allowed };
     match name {
         "format" => {
-            request.format = Format::parse(value).ok_or_else(|| {
-                let later = LATER_FORMATS.iter().find(|later| **later == value);
-                later.map_or_else(
-                    || OptionError::FormatUnknown(shortened(value)),
-                    |later| OptionError::FormatNotBuilt(later),
-                )
-            })?;
+            request.format =
+                Format::parse(value).ok_or_else(|| OptionError::FormatUnknown(shortened(value)))?;
         }
         "bitrate" => {
             let rate = BitRate::parse(value).ok_or_else(|| invalid("8k to 512k, like 192k"))?;

@@ -21,11 +21,25 @@ pub enum Format {
     Wav,
     /// PCM in AIFF.
     Aiff,
+    /// AAC in MP4, an audiobook.
+    M4b,
+    /// AAC in ADTS, a stream without a container.
+    Aac,
+    /// WavPack.
+    Wv,
+    /// True Audio.
+    Tta,
+    /// AC-3, a stream without a container.
+    Ac3,
+    /// Opus in Matroska.
+    Mka,
+    /// Opus in WebM.
+    Webm,
 }
 
 impl Format {
     /// Every format, in the order the catalogue shows them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Mp3,
         Self::M4a,
         Self::Opus,
@@ -34,6 +48,13 @@ impl Format {
         Self::Ogg,
         Self::Alac,
         Self::Aiff,
+        Self::M4b,
+        Self::Aac,
+        Self::Wv,
+        Self::Tta,
+        Self::Ac3,
+        Self::Mka,
+        Self::Webm,
     ];
 
     /// The word of the options and the API.
@@ -48,6 +69,13 @@ impl Format {
             Self::Alac => "alac",
             Self::Wav => "wav",
             Self::Aiff => "aiff",
+            Self::M4b => "m4b",
+            Self::Aac => "aac",
+            Self::Wv => "wv",
+            Self::Tta => "tta",
+            Self::Ac3 => "ac3",
+            Self::Mka => "mka",
+            Self::Webm => "webm",
         }
     }
 

@@ -289,10 +289,16 @@ fn an_interrupt_ends_it_while_it_waits_for_its_source() {
 #[test]
 fn the_catalogue_lists_every_format_with_its_options() {
     let text = run(&["formats"]);
-    assert_eq!(String::from_utf8_lossy(&text.stdout).lines().count(), 9);
+    assert_eq!(String::from_utf8_lossy(&text.stdout).lines().count(), 16);
     let json: Value = serde_json::from_slice(&run(&["formats", "--json"]).stdout).expect("JSON");
     let names: Vec<_> =
         json.as_array().expect("a list").iter().map(|f| f["format"].clone()).collect();
-    assert_eq!(names, ["mp3", "m4a", "opus", "flac", "wav", "ogg", "alac", "aiff"]);
+    assert_eq!(
+        names,
+        [
+            "mp3", "m4a", "opus", "flac", "wav", "ogg", "alac", "aiff", "m4b", "aac", "wv", "tta",
+            "ac3", "mka", "webm"
+        ]
+    );
     assert!(json.as_array().expect("a list").iter().all(|f| f["available"] == true));
 }

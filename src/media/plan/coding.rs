@@ -1,7 +1,7 @@
 //! Sample rate, depth and bits: how the codec is to spend what it gets.
 
 use crate::base::BitRate;
-use crate::media::catalog::{Coding, FormatEntry, pcm_encoder, standard_bitrate};
+use crate::media::catalog::{Coding, FormatEntry, pcm_encoder};
 use crate::media::failure::Warning;
 use crate::media::probe::AudioStream;
 use crate::media::request::{BitDepth, Format, Request};
@@ -45,6 +45,8 @@ pub(super) fn plan_bitrate(
     const MPEG_1: &[u32] = &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
     const MPEG_2: &[u32] = &[8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
     const MPEG_2_5: &[u32] = &[8, 16, 24, 32, 40, 48, 56, 64];
+    const AC3: &[u32] =
+        &[32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
     let kbit = asked.bits_per_second() / 1000;
     let runs_at = match request.format {
         Format::Mp3 => {
@@ -55,9 +57,16 @@ pub(super) fn plan_bitrate(
             };
             table.iter().copied().min_by_key(|step| step.abs_diff(kbit)).unwrap_or(kbit)
         }
-        Format::M4a => kbit.min(6 * channels * sample_rate / 1000),
-        Format::Opus => kbit.min(256 * channels),
-        Format::Ogg | Format::Flac | Format::Alac | Format::Wav | Format::Aiff => kbit,
+        Format::M4a | Format::M4b | Format::Aac => kbit.min(6 * channels * sample_rate / 1000),
+        Format::Opus | Format::Mka | Format::Webm => kbit.min(256 * channels),
+        Format::Ac3 => AC3.iter().copied().min_by_key(|step| step.abs_diff(kbit)).unwrap_or(kbit),
+        Format::Ogg
+        | Format::Flac
+        | Format::Alac
+        | Format::Wv
+        | Format::Tta
+        | Format::Wav
+        | Format::Aiff => kbit,
     };
     let reaches = BitRate::kbit(runs_at.max(1));
     if runs_at != kbit && request.bitrate.is_some() {
@@ -68,10 +77,18 @@ pub(super) fn plan_bitrate(
     }
     match request.format {
         // These two come to the same by themselves, and byte by byte as the command does.
-        Format::Mp3 | Format::M4a => asked,
-        Format::Opus | Format::Ogg | Format::Flac | Format::Alac | Format::Wav | Format::Aiff => {
-            reaches
-        }
+        Format::Mp3 | Format::M4a | Format::M4b | Format::Aac => asked,
+        Format::Opus
+        | Format::Mka
+        | Format::Webm
+        | Format::Ac3
+        | Format::Ogg
+        | Format::Flac
+        | Format::Alac
+        | Format::Wv
+        | Format::Tta
+        | Format::Wav
+        | Format::Aiff => reaches,
     }
 }
 
@@ -103,11 +120,12 @@ pub(super) fn plan_depth(
     if let Some((encoder, sample_format)) = pcm_encoder(entry.format, depth) {
         return (encoder, vec![sample_format.to_owned()]);
     }
-    let planar = if entry.format == Format::Alac { "p" } else { "" };
+    let planar = if matches!(entry.format, Format::Alac | Format::Wv) { "p" } else { "" };
     let formats = match request.bit_depth {
         None => Vec::new(),
         Some(BitDepth::Int16) => vec![format!("s16{planar}")],
-        Some(BitDepth::Int24 | BitDepth::Int32 | BitDepth::Float32) => vec![format!("s32{planar}")],
+        Some(BitDepth::Int24 | BitDepth::Int32) => vec![format!("s32{planar}")],
+        Some(BitDepth::Float32) => vec![format!("flt{planar}")],
     };
     (entry.spec.encoder, formats)
 }
@@ -133,7 +151,7 @@ pub(super) fn plan_coding(
             (None, request.quality, None)
         }
         Coding::Lossy { .. } => {
-            let standard = standard_bitrate(&entry.spec.coding, channels);
+            let standard = entry.spec.standard_bitrate(channels);
             (request.bitrate.or(standard), None, request.quality)
         }
         Coding::Quality { .. } if request.bitrate.is_some() => (request.bitrate, None, None),

@@ -145,6 +145,14 @@ fn choose_stream<'a>(probe: &'a Probe, request: &Request) -> Result<&'a AudioStr
     })
 }
 
+impl Plan {
+    /// Whether the target keeps every bit of what it is given.
+    #[must_use]
+    pub const fn is_lossless(&self) -> bool {
+        self.bit_rate.is_none() && self.vbr_quality.is_none()
+    }
+}
+
 impl Accepts {
     /// The argument text of libavfilter's `aformat`; empty when anything is welcome.
     #[must_use]

@@ -7,6 +7,7 @@ use super::super::ffi::output::StreamOrigin;
 use super::super::io::{Sink, Watch};
 use super::super::limits::Limits;
 use super::super::plan::Plan;
+use super::super::request::Exactness;
 use super::super::stage::decode::{Decode, Decoded};
 use super::super::stage::demux::{Demux, Pulled};
 use super::super::stage::encode::Encode;
@@ -190,11 +191,14 @@ impl Serial<'_> {
         else {
             return Err(cannot("The resampler", Error::FilterNotFound, self.watch));
         };
+        // The command forgets the source's bits in any conversion; a lossless target needs them.
+        let keeps_bits = filter.is_transparent()
+            || (self.plan.is_lossless() && self.plan.exactness == Exactness::Ordinary);
         let encode = Encode::open(
             self.plan,
             &shape,
             time_base,
-            self.decode.bits_per_raw_sample(),
+            if keeps_bits { self.decode.bits_per_raw_sample() } else { 0 },
             prepared.wants_global_header(),
         )
         .map_err(|error| {

@@ -38,6 +38,12 @@ impl Filter {
         self.main.output_shape()
     }
 
+    /// Whether frames go through as they are, only cut to size.
+    #[must_use]
+    pub fn is_transparent(&mut self) -> bool {
+        self.main.output_shape().is_some_and(|shape| shape == self.shape)
+    }
+
     /// Time base of the frames that come out.
     #[must_use]
     pub fn output_time_base(&mut self) -> Option<Rational> {
