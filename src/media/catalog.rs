@@ -37,7 +37,25 @@ pub struct FormatSpec {
     pub summary: &'static str,
     /// What its options mean.
     pub coding: Coding,
+    /// What its container has a place for.
+    pub holds: Holds,
 }
+
+/// What a container has a place for beside the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// Texts: title, artist and the like.
+    pub tags: bool,
+    /// Pictures.
+    pub covers: bool,
+    /// Chapters with titles.
+    pub chapters: bool,
+}
+
+const EVERYTHING: Holds = Holds { tags: true, covers: true, chapters: true };
+const NO_CHAPTERS: Holds = Holds { chapters: false, ..EVERYTHING };
+const NO_COVERS: Holds = Holds { covers: false, ..EVERYTHING };
+const NOTHING: Holds = Holds { tags: false, covers: false, chapters: false };
 
 /// How a format spends bits.
 #[derive(Debug)]
@@ -218,6 +236,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 vbr: Some(Scale { least: 0, most: 9 }),
                 effort: None,
             },
+            holds: EVERYTHING,
         },
         Format::M4a => &FormatSpec {
             label: "M4A",
@@ -228,6 +247,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/mp4",
             summary: "AAC, at home on phones and Apple devices",
             coding: AAC,
+            holds: EVERYTHING,
         },
         Format::M4b => &FormatSpec {
             label: "M4B",
@@ -238,6 +258,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/mp4",
             summary: "an audiobook for phones and Apple devices, with chapters",
             coding: AAC,
+            holds: EVERYTHING,
         },
         Format::Aac => &FormatSpec {
             label: "AAC",
@@ -248,6 +269,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/aac",
             summary: "a bare stream for radio and old devices; starts with a moment of silence",
             coding: AAC,
+            holds: EVERYTHING,
         },
         Format::Opus => &FormatSpec {
             label: "Opus",
@@ -258,6 +280,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/ogg",
             summary: "the best sound per byte, for browsers and newer players",
             coding: OPUS,
+            holds: EVERYTHING,
         },
         Format::Mka => &FormatSpec {
             label: "Matroska",
@@ -268,6 +291,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/x-matroska",
             summary: "Opus in Matroska, for players of films",
             coding: OPUS,
+            holds: EVERYTHING,
         },
         Format::Webm => &FormatSpec {
             label: "WebM",
@@ -278,6 +302,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/webm",
             summary: "Opus in WebM, for web pages",
             coding: OPUS,
+            holds: NO_COVERS,
         },
         Format::Ac3 => &FormatSpec {
             label: "AC-3",
@@ -288,6 +313,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/ac3",
             summary: "surround for discs and receivers",
             coding: Coding::Lossy { stereo_kbit: [128, 192, 256], vbr: None, effort: None },
+            holds: NOTHING,
         },
         Format::Ogg => &FormatSpec {
             label: "Ogg Vorbis",
@@ -302,6 +328,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 steps: [2, 5, 8],
                 about_kbit: [96, 160, 256],
             },
+            holds: EVERYTHING,
         },
         Format::Flac => &FormatSpec {
             label: "FLAC",
@@ -316,6 +343,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 effort: Some(Scale { least: 0, most: 12 }),
                 percent_of_pcm: 60,
             },
+            holds: EVERYTHING,
         },
         Format::Alac => &FormatSpec {
             label: "ALAC",
@@ -326,6 +354,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/mp4",
             summary: "Apple's own, for archives on Apple devices",
             coding: Coding::Lossless { depths: UP_TO_24, effort: None, percent_of_pcm: 60 },
+            holds: EVERYTHING,
         },
         Format::Wv => &FormatSpec {
             label: "WavPack",
@@ -340,6 +369,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 effort: Some(Scale { least: 0, most: 8 }),
                 percent_of_pcm: 60,
             },
+            holds: NO_CHAPTERS,
         },
         Format::Tta => &FormatSpec {
             label: "TTA",
@@ -350,6 +380,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/x-tta",
             summary: "about half of the size, simple and fast",
             coding: Coding::Lossless { depths: UP_TO_24, effort: None, percent_of_pcm: 62 },
+            holds: NO_CHAPTERS,
         },
         Format::Wav => &FormatSpec {
             label: "WAV",
@@ -360,6 +391,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/wav",
             summary: "plain samples, for editing",
             coding: Coding::Lossless { depths: ALL_DEPTHS, effort: None, percent_of_pcm: 100 },
+            holds: EVERYTHING,
         },
         Format::Aiff => &FormatSpec {
             label: "AIFF",
@@ -370,6 +402,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/aiff",
             summary: "plain samples, for editing on a Mac",
             coding: Coding::Lossless { depths: ALL_DEPTHS, effort: None, percent_of_pcm: 100 },
+            holds: EVERYTHING,
         },
     }
 }

@@ -10,7 +10,7 @@ use super::limits::Limits;
 use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Probe};
 use super::progress::Progress;
-use super::request::Request;
+use super::request::{Carry, Request};
 use super::run::serial::{self, Ran};
 use super::stage::demux::Demux;
 use super::tags;
@@ -126,11 +126,18 @@ fn carry_out(
     let Some(stream) = probe.audio.iter().find(|stream| stream.index == plan.stream) else {
         unreachable!("the plan picks one of the probe's streams");
     };
-    if let Some(seconds) = length(&probe, stream) {
+    // What lies behind the end of the range is not read.
+    let declared = length(&probe, stream)
+        .map(|seconds| plan.range.end_seconds.map_or(seconds, |end| seconds.min(end)));
+    if let Some(seconds) = declared {
         conversion.progress.set_duration(seconds);
     }
     planned(&probe, &plan);
-    let tags = tags::merged(&probe.tags, &stream.tags);
+    let tags = match plan.tags {
+        Carry::Keep => tags::merged(&probe.tags, &stream.tags),
+        Carry::Drop => Vec::new(),
+    };
+    let tags = tags::overridden(tags, &plan.overrides);
     let noise_before = log.error_count();
     let demux = Demux::new(opened.input, plan.stream);
     let ran = serial::run(&plan, limits, &watch, demux, sink, &tags)?;
@@ -139,7 +146,6 @@ fn carry_out(
         return Err(super::stage::sink_failed(&fault));
     }
     let mut warnings = plan.warnings.clone();
-    let declared = length(&probe, stream);
     warnings.extend(damage_warning(&ran, declared, log.error_count() - noise_before));
     #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
     let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));

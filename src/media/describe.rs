@@ -55,7 +55,7 @@ pub struct QualityView {
 pub struct OptionView {
     /// The word of the options.
     pub name: &'static str,
-    /// `choice` or `number`.
+    /// `choice`, `number`, `time` or `text`.
     pub kind: &'static str,
     /// Name for people.
     pub label: &'static str,
@@ -175,16 +175,57 @@ fn options(entry: &FormatEntry) -> Vec<OptionView> {
     options.retain(|option| option.kind == "choice" || option.max.is_some());
     options.push(rates(entry));
     options.push(channels(entry));
-    options.push(OptionView {
-        name: "tags",
-        kind: "choice",
-        label: "Tags",
-        hint: String::from("Title, artist and the like."),
-        values: vec![value("keep", "Keep"), value("drop", "Leave out")],
-        default: Some(String::from("keep")),
-        ..OptionView::default()
-    });
+    options.extend(range());
+    if entry.spec.holds.tags {
+        options.push(OptionView {
+            name: "tags",
+            kind: "choice",
+            label: "Tags",
+            hint: String::from("Title, artist and the like."),
+            values: vec![value("keep", "Keep"), value("drop", "Leave out")],
+            default: Some(String::from("keep")),
+            ..OptionView::default()
+        });
+        options.extend(texts());
+    }
     options
+}
+
+fn range() -> [OptionView; 3] {
+    let time = |name, label, hint: &str| OptionView {
+        name,
+        kind: "time",
+        label,
+        hint: hint.to_owned(),
+        ..OptionView::default()
+    };
+    [
+        time("start", "Start", "Where to start, like 1:30 or 0:01:30.500."),
+        time("end", "End", "Where to end."),
+        time("duration", "Length", "How much from the start on, instead of an end."),
+    ]
+}
+
+fn texts() -> impl Iterator<Item = OptionView> {
+    const LABELS: [(&str, &str); 10] = [
+        ("title", "Title"),
+        ("artist", "Artist"),
+        ("album", "Album"),
+        ("album_artist", "Album artist"),
+        ("composer", "Composer"),
+        ("genre", "Genre"),
+        ("date", "Date"),
+        ("track", "Track"),
+        ("disc", "Disc"),
+        ("comment", "Comment"),
+    ];
+    LABELS.into_iter().map(|(name, label)| OptionView {
+        name,
+        kind: "text",
+        label,
+        hint: String::from("Instead of what the source says."),
+        ..OptionView::default()
+    })
 }
 
 fn value(value: impl ToString, label: impl ToString) -> ValueView {

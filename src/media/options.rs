@@ -26,7 +26,7 @@ const fn later(name: &'static str) -> OptionSpec {
 }
 
 /// Every option of the contract, `format` first.
-pub const OPTIONS: [OptionSpec; 20] = [
+pub const OPTIONS: [OptionSpec; 27] = [
     built("format", "FORMAT", "target format, as `audiomill formats` lists them"),
     built("bitrate", "8k…512k", "bits per second over all channels, lossy formats"),
     built("quality", "NUMBER", "the codec's own VBR scale (mp3, ogg) or effort (flac, opus)"),
@@ -34,20 +34,30 @@ pub const OPTIONS: [OptionSpec; 20] = [
     built("channels", "1|2|6|8|keep", "number of channels"),
     built("bit_depth", "16|24|32|32f", "depth of lossless samples"),
     built("stream", "NUMBER", "which audio stream, counted from 0"),
+    built("start", "TIME", "where to start, in seconds or hh:mm:ss.mmm"),
+    built("end", "TIME", "where to end"),
+    built("duration", "TIME", "how much from the start on, instead of an end"),
     built("tags", "keep|drop", "whether tags are carried over"),
+    built("title", "TEXT", "sets this tag, as do the following"),
+    built("artist", "TEXT", "performer"),
+    built("album", "TEXT", "album"),
+    built("album_artist", "TEXT", "performer of the album"),
+    built("composer", "TEXT", "composer"),
+    built("genre", "TEXT", "genre"),
+    built("date", "TEXT", "year, or year-month-day"),
+    built("track", "TEXT", "number, or number/total"),
+    built("disc", "TEXT", "number, or number/total"),
+    built("comment", "TEXT", "comment"),
     later("preset"),
-    later("start"),
-    later("end"),
-    later("duration"),
     later("loudness"),
     later("cover"),
     later("chapters"),
     later("reencode"),
     later("threads"),
-    later("title"),
-    later("artist"),
-    later("album"),
 ];
+
+/// Longest text of a tag, in bytes.
+const TAG_BYTES_MAX: usize = 4096;
 
 /// Why options were refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +84,14 @@ pub enum OptionError {
     /// Given twice.
     #[error("The option \"{0}\" is given twice.")]
     Twice(&'static str),
+    /// Options that say the same thing, or nothing together.
+    #[error("{message}")]
+    Conflict {
+        /// The option at fault.
+        name: &'static str,
+        /// One sentence.
+        message: String,
+    },
 }
 
 impl OptionError {
@@ -84,7 +102,7 @@ impl OptionError {
             Self::FormatUnknown(_) => "format_unknown",
             Self::Unknown(_) => "option_unknown",
             Self::NotBuilt(_) => "option_unsupported",
-            Self::Value { .. } | Self::Twice(_) => "option_invalid",
+            Self::Value { .. } | Self::Twice(_) | Self::Conflict { .. } => "option_invalid",
         }
     }
 }
@@ -100,6 +118,7 @@ pub fn parse<'a>(
 ) -> Result<Request, OptionError> {
     let mut request = Request::new(default_format);
     let mut seen = [false; OPTIONS.len()];
+    let mut duration = None;
     for (name, value) in pairs {
         let position = OPTIONS
             .iter()
@@ -115,13 +134,70 @@ pub fn parse<'a>(
         if !option.built {
             return Err(OptionError::NotBuilt(option.name));
         }
-        apply(&mut request, option.name, value)?;
+        if option.name == "duration" {
+            let seconds = seconds(value).filter(|seconds| *seconds > 0.0);
+            duration = Some(seconds.ok_or_else(|| invalid("duration", value, TIMES))?);
+        } else {
+            apply(&mut request, option.name, value)?;
+        }
     }
+    settle_range(&mut request, duration)?;
     Ok(request)
 }
 
+/// What times look like.
+const TIMES: &str = "a time like 90, 1:30 or 0:01:30.500";
+
+/// `end` and `duration` say the same thing; a range that ends before it starts is none.
+fn settle_range(request: &mut Request, duration: Option<f64>) -> Result<(), OptionError> {
+    let range = &mut request.range;
+    if let Some(duration) = duration {
+        if range.end_seconds.is_some() {
+            return Err(OptionError::Conflict {
+                name: "duration",
+                message: String::from("\"end\" and \"duration\" say the same thing: give one."),
+            });
+        }
+        range.end_seconds = Some(range.start_seconds + duration);
+    }
+    match range.end_seconds {
+        Some(end) if end <= range.start_seconds => Err(OptionError::Conflict {
+            name: "end",
+            message: format!(
+                "\"end\" ({end} s) is not after \"start\" ({} s).",
+                range.start_seconds
+            ),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Reads seconds, `mm:ss` or `hh:mm:ss`, each with a fraction if need be.
+fn seconds(text: &str) -> Option<f64> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let parts: Vec<&str> = whole.split(':').collect();
+    if !digits(fraction) || parts.len() > 3 || !parts.iter().all(|part| digits(part)) {
+        return None;
+    }
+    let mut total = 0.0;
+    for (place, part) in parts.iter().enumerate() {
+        let value: u32 = part.parse().ok()?;
+        // Only the first part may be 60 or more: 90:00 is an hour and a half, 1:90 is a slip.
+        if place > 0 && value >= 60 {
+            return None;
+        }
+        total = total * 60.0 + f64::from(value);
+    }
+    Some(total + format!("0.{fraction}").parse::<f64>().ok()?)
+}
+
+fn invalid(name: &'static str, value: &str, allowed: &'static str) -> OptionError {
+    OptionError::Value { name, value: shortened(value), allowed }
+}
+
 fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), OptionError> {
-    let invalid = |allowed| OptionError::Value { name, value: shortened(value), allowed };
+    let invalid = |allowed| invalid(name, value, allowed);
     match name {
         "format" => {
             request.format =
@@ -163,6 +239,20 @@ fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), O
                 _ => return Err(invalid("keep or drop")),
             };
         }
+        "start" => {
+            request.range.start_seconds = seconds(value).ok_or_else(|| invalid(TIMES))?;
+        }
+        "end" => {
+            request.range.end_seconds = Some(seconds(value).ok_or_else(|| invalid(TIMES))?);
+        }
+        "title" | "artist" | "album" | "album_artist" | "composer" | "genre" | "date" | "track"
+        | "disc" | "comment" => {
+            if value.len() > TAG_BYTES_MAX || value.contains(|c: char| c.is_control() && c != '\n')
+            {
+                return Err(invalid("at most 4096 bytes of text without control characters"));
+            }
+            request.overrides.push((name, value.to_owned()));
+        }
         // OPTIONS and this match are compared by a test.
         _ => return Err(OptionError::NotBuilt(name)),
     }
@@ -195,6 +285,7 @@ fn option_list() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::Range;
     use super::*;
 
     fn parsed(pairs: &[(&str, &str)]) -> Result<Request, OptionError> {
@@ -224,6 +315,30 @@ mod tests {
                 other => panic!("{}: {other:?}", option.name),
             }
         }
+    }
+
+    #[test]
+    fn times_are_seconds_or_clock_times() {
+        let range = |pairs: &[(&str, &str)]| parsed(pairs).map(|request| request.range);
+        let whole = Range::default();
+        assert_eq!(range(&[("start", "0")]), Ok(whole));
+        assert_eq!(
+            range(&[("start", "1:30.5"), ("end", "0:02:00")]),
+            Ok(Range { start_seconds: 90.5, end_seconds: Some(120.0) })
+        );
+        assert_eq!(
+            range(&[("duration", "2.25"), ("start", "100")]),
+            Ok(Range { start_seconds: 100.0, end_seconds: Some(102.25) })
+        );
+        for wrong in ["-1", "1:60", "1:2:3:4", "abc", "1.", ".5", "1e3", "0x1", "1:", "99999999999"]
+        {
+            let code = range(&[("start", wrong)]).map_err(|error| error.code());
+            assert_eq!(code, Err("option_invalid"), "{wrong}");
+        }
+        let said = |pairs: &[(&str, &str)]| parsed(pairs).map_err(|error| error.to_string());
+        assert!(said(&[("end", "3"), ("duration", "2")]).is_err_and(|e| e.contains("give one")));
+        assert!(said(&[("start", "5"), ("end", "5")]).is_err_and(|e| e.contains("not after")));
+        assert!(said(&[("duration", "0")]).is_err());
     }
 
     #[test]

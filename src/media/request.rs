@@ -129,6 +129,31 @@ pub enum Carry {
     Drop,
 }
 
+/// A part of a recording, in seconds from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Range {
+    /// Where it starts; 0 is the beginning.
+    pub start_seconds: f64,
+    /// Where it ends; `None` is the end of the recording.
+    pub end_seconds: Option<f64>,
+}
+
+impl Range {
+    /// Whether it is the recording as it is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The samples it covers at `sample_rate`, nearest: the first one, and the first one after it.
+    #[must_use]
+    pub fn in_samples(&self, sample_rate: u32) -> (u64, Option<u64>) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
+        let samples = |seconds: f64| (seconds * f64::from(sample_rate)).round() as u64;
+        (samples(self.start_seconds), self.end_seconds.map(samples))
+    }
+}
+
 /// Whether outputs may name the library's version and moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exactness {
@@ -155,8 +180,12 @@ pub struct Request {
     pub bit_depth: Option<BitDepth>,
     /// Which audio stream, counted from 0 among the audio streams.
     pub stream: Option<usize>,
+    /// Which part of the recording.
+    pub range: Range,
     /// Whether tags are carried over.
     pub tags: Carry,
+    /// Tags to set whatever the source says: libav's generic key and the text.
+    pub overrides: Vec<(&'static str, String)>,
     /// For comparisons with the command.
     pub exactness: Exactness,
 }
@@ -173,7 +202,9 @@ impl Request {
             channels: None,
             bit_depth: None,
             stream: None,
+            range: Range::default(),
             tags: Carry::Keep,
+            overrides: Vec::new(),
             exactness: Exactness::Ordinary,
         }
     }

@@ -37,6 +37,17 @@ pub fn merged(
     merged
 }
 
+/// `tags` with the texts a person gave in place of the source's.
+#[must_use]
+pub fn overridden(
+    mut tags: Vec<(String, String)>,
+    overrides: &[(&'static str, String)],
+) -> Vec<(String, String)> {
+    tags.retain(|(key, _)| !overrides.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)));
+    tags.extend(overrides.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
+    tags
+}
+
 fn is_technical(key: &str) -> bool {
     // Matroska's statistics carry a language suffix or a leading underscore.
     key.starts_with('_')

@@ -83,6 +83,40 @@ fn sound_of_any_channel_layout_fits_every_target() {
 }
 
 #[test]
+fn a_range_is_cut_to_the_sample_and_tags_are_what_was_asked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let source = folder.path().join("in.wav");
+    std::fs::write(&source, plain_wav(3)).expect("written");
+    let input = path("in.wav");
+    let convert = |name: &str, options: &[&str]| {
+        let output = path(name);
+        let mut arguments = vec!["convert", "--force", &input, &output];
+        arguments.extend_from_slice(options);
+        run(&arguments)
+    };
+    // Two halves of a cut are the whole.
+    assert!(convert("a.wav", &["--end", "1.23456"]).status.success());
+    assert!(convert("b.wav", &["--start", "1.23456", "--title", "Part 2"]).status.success());
+    let samples = |name: &str| {
+        let bytes = std::fs::read(folder.path().join(name)).expect("read");
+        let data = bytes.windows(4).position(|window| window == b"data").expect("a data chunk");
+        bytes[data + 8..].to_vec()
+    };
+    assert_eq!([samples("a.wav"), samples("b.wav")].concat(), samples("in.wav"));
+    assert_eq!(samples("a.wav").len() / 4, 54_444);
+    assert!(convert("c.opus", &["--start", "0:01", "--duration", "1.5"]).status.success());
+    assert_eq!(decoded_samples(&folder.path().join("c.opus")), 72_000);
+    let behind = convert("d.wav", &["--start", "3.5"]);
+    assert_eq!(behind.status.code(), Some(1));
+    assert!(stderr(&behind).contains("3.000 s long: nothing lies behind"), "{}", stderr(&behind));
+    let nowhere = convert("e.ac3", &["--title", "x"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(stderr(&nowhere).contains("AC-3 has no place for tags"), "{}", stderr(&nowhere));
+    assert_eq!(entries(folder.path()), ["a.wav", "b.wav", "c.opus", "in.wav"]);
+}
+
+#[test]
 fn tags_of_stream_and_container_reach_the_output() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input =

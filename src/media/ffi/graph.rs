@@ -151,18 +151,27 @@ fn sample_format(number: i32) -> AVSampleFormat {
         .unwrap_or(AVSampleFormat::AV_SAMPLE_FMT_NONE)
 }
 
-/// `abuffer → aformat → abuffersink`, configured.
+/// What a graph does to the sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Samples of the source that come out, counted from the first one handed in: the first, and
+    /// the first after them.
+    pub samples: Option<(u64, Option<u64>)>,
+    /// Argument text of `aformat`; empty where anything is welcome.
+    pub format: String,
+}
+
+/// `abuffer → atrim → aformat → abuffersink`, configured; what the chain does not ask for is left out.
 pub struct AudioGraph {
     graph: Graph,
 }
 
 impl AudioGraph {
-    /// Builds the graph for frames of `shape`; `aformat` is the argument text of that filter, or
-    /// empty where anything is welcome. Runs with one thread.
+    /// Builds the graph for frames of `shape`. Runs with one thread.
     ///
     /// # Errors
     /// What libav says; an impossible conversion is `InvalidData` or EINVAL.
-    pub fn build(shape: &Shape, aformat: &str) -> Result<Self, Error> {
+    pub fn build(shape: &Shape, chain: &Chain) -> Result<Self, Error> {
         let mut graph = Graph::new();
         // SAFETY: the graph is ours and not configured yet.
         unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
@@ -176,10 +185,19 @@ impl AudioGraph {
             shape.format_name()
         );
         let mut last = add(&mut graph, "abuffer", "in", &arguments)?;
-        if !aformat.is_empty() {
-            let conversion = add(&mut graph, "aformat", "format", aformat)?;
-            link(last, conversion)?;
-            last = conversion;
+        let mut append = |kind: &str, arguments: &str| {
+            let filter = add(&mut graph, kind, kind, arguments)?;
+            link(last, filter)?;
+            last = filter;
+            Ok::<(), Error>(())
+        };
+        if let Some((start, end)) = chain.samples {
+            let end = end.map(|end| format!(":end_sample={end}")).unwrap_or_default();
+            append("atrim", &format!("start_sample={start}{end}"))?;
+            append("asetpts", "PTS-STARTPTS")?;
+        }
+        if !chain.format.is_empty() {
+            append("aformat", &chain.format)?;
         }
         let sink = add_sink(&mut graph)?;
         link(last, sink)?;
@@ -194,12 +212,15 @@ impl AudioGraph {
         }
     }
 
-    /// Hands `frame` over; it is empty afterwards.
+    /// Hands `frame` over; it is empty afterwards, unless it lies behind the last sample wanted.
     ///
     /// # Errors
     /// What libav says.
     pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
-        self.source(|source| source.source().add(frame))
+        match self.source(|source| source.source().add(frame)) {
+            Err(Error::Eof) => Ok(()),
+            result => result,
+        }
     }
 
     /// Says that no frame follows.

@@ -11,7 +11,7 @@ use self::layout::{output_channels, plan_layouts};
 use super::catalog::FormatEntry;
 use super::failure::Warning;
 use super::probe::{AudioStream, Probe};
-use super::request::{Carry, Exactness, Format, Request};
+use super::request::{Carry, Exactness, Format, Range, Request};
 use crate::base::BitRate;
 
 /// A decision, ready to be carried out, shown and reported.
@@ -35,8 +35,12 @@ pub struct Plan {
     pub compression_level: Option<i32>,
     /// What the encoder may be given; libavfilter picks the nearest to the source.
     pub accepts: Accepts,
+    /// Which part of the recording.
+    pub range: Range,
     /// Whether tags are carried over.
     pub tags: Carry,
+    /// Tags that are set whatever the source says.
+    pub overrides: Vec<(&'static str, String)>,
     /// For comparisons with the command.
     pub exactness: Exactness,
     /// Deviations known beforehand.
@@ -119,6 +123,8 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             sample_rates,
             channel_layouts,
         },
+        range: request.range,
+        overrides: request.overrides.clone(),
         tags: match request.exactness {
             Exactness::Ordinary => request.tags,
             Exactness::BitExact => Carry::Drop,

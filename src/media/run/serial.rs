@@ -105,6 +105,9 @@ impl Serial<'_> {
                         self.damaged_packets += 1;
                     }
                     self.take_decoded()?;
+                    if self.plan.range.end_seconds.is_some_and(|end| self.decoded_seconds > end) {
+                        break false;
+                    }
                 }
                 Pulled::End => break false,
                 Pulled::Broken(error) => {
@@ -182,7 +185,7 @@ impl Serial<'_> {
                 watch,
             )
         };
-        let mut filter = Filter::build(&self.decoded, &self.plan.accepts.filter_argument())
+        let mut filter = Filter::build(&self.decoded, self.plan)
             .map_err(|error| cannot("The resampler", error, self.watch))?;
         let sink = self.sink.take().unwrap_or_else(|| unreachable!("the tail is opened once"));
         let prepared = mux::prepare(self.plan, sink, self.watch)
@@ -285,6 +288,15 @@ impl Serial<'_> {
                 FailureCode::CorruptInput,
                 Stage::Decoding,
                 "The file is damaged: its sound cannot be decoded.",
+            )
+        } else if self.plan.range.start_seconds > 0.0 && self.decoded_seconds > 0.0 {
+            Failure::new(
+                FailureCode::EmptyOutput,
+                Stage::Decoding,
+                format!(
+                    "The recording is {:.3} s long: nothing lies behind the start at {:.3} s.",
+                    self.decoded_seconds, self.plan.range.start_seconds
+                ),
             )
         } else {
             Failure::new(

@@ -2,7 +2,8 @@
 
 use ffmpeg_next::{Error, Rational, frame};
 
-use super::super::ffi::graph::{AudioGraph, Shape};
+use super::super::ffi::graph::{AudioGraph, Chain, Shape};
+use super::super::plan::Plan;
 
 /// The conversion from the source's shape to the encoder's.
 ///
@@ -22,13 +23,15 @@ struct Adapter {
 }
 
 impl Filter {
-    /// Builds the graph for frames like `first`; `accepts` is the format filter's argument.
+    /// Builds the graph for frames like `first`: cut to the plan's range, in a shape it accepts.
     ///
     /// # Errors
     /// What libav says.
-    pub fn build(first: &frame::Audio, accepts: &str) -> Result<Self, Error> {
+    pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
         let shape = Shape::of_frame(first);
-        let main = AudioGraph::build(&shape, accepts)?;
+        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
+        let chain = Chain { samples, format: plan.accepts.filter_argument() };
+        let main = AudioGraph::build(&shape, &chain)?;
         Ok(Self { main, shape, adapter: None, scratch: frame::Audio::empty() })
     }
 
@@ -70,7 +73,7 @@ impl Filter {
         let adapter = match &mut self.adapter {
             Some(adapter) => adapter,
             empty => {
-                let target = exactly(&self.shape);
+                let target = Chain { samples: None, format: exactly(&self.shape) };
                 empty.insert(Adapter { graph: AudioGraph::build(&shape, &target)?, from: shape })
             }
         };

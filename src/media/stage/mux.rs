@@ -6,7 +6,7 @@ use ffmpeg_next::{Dictionary, Error, Packet};
 use super::super::ffi::output::{self, PacketClock, StreamOrigin};
 use super::super::io::{Sink, Watch, sink_io};
 use super::super::plan::Plan;
-use super::super::request::{Carry, Exactness, Format};
+use super::super::request::{Exactness, Format};
 use super::encode::Encode;
 
 /// One muxer whose header is written.
@@ -59,13 +59,11 @@ impl Prepared {
             }
         };
         output::add_encoded_stream(&mut output, encode.encoder(), &encoder_tag, origin)?;
-        if plan.tags == Carry::Keep {
-            for (key, value) in tags {
-                output::set_tag(&mut output, key, value);
-            }
+        for (key, value) in tags {
+            output::set_tag(&mut output, key, value);
         }
         let mut options = Dictionary::new();
-        if plan.format == Format::Aiff && plan.tags == Carry::Keep && !tags.is_empty() {
+        if plan.format == Format::Aiff && !tags.is_empty() {
             options.set("write_id3v2", "1");
         }
         drop(output.write_header_with(options)?);
