@@ -7,13 +7,13 @@ use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
 use super::limits::Limits;
+use super::metadata::{Metadata, read};
 use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Probe};
 use super::progress::Progress;
 use super::request::{Carry, Request};
 use super::run::serial::{self, Ran};
 use super::stage::demux::Demux;
-use super::tags;
 use crate::base::CancelToken;
 
 /// Log lines a failure carries.
@@ -133,14 +133,10 @@ fn carry_out(
         conversion.progress.set_duration(seconds);
     }
     planned(&probe, &plan);
-    let tags = match plan.tags {
-        Carry::Keep => tags::merged(&probe.tags, &stream.tags),
-        Carry::Drop => Vec::new(),
-    };
-    let tags = tags::overridden(tags, &plan.overrides);
+    let metadata = carried_metadata(&plan, &probe, stream);
     let noise_before = log.error_count();
     let demux = Demux::new(opened.input, plan.stream);
-    let ran = serial::run(&plan, limits, &watch, demux, sink, &tags)?;
+    let ran = serial::run(&plan, limits, &watch, demux, &sink, &metadata)?;
     // Errors while closing an output have nowhere to go but here.
     if let Some(fault) = watch.sink_fault.get() {
         return Err(super::stage::sink_failed(&fault));
@@ -169,6 +165,23 @@ fn carry_out(
 )]
 fn mean_bit_rate(bytes: u64, seconds: f64) -> u64 {
     (bytes as f64 * 8.0 / seconds.max(1e-3)) as u64
+}
+
+/// What the plan carries over, with the texts that were asked for.
+fn carried_metadata(plan: &Plan, probe: &Probe, stream: &AudioStream) -> Metadata {
+    let dictionaries = read::of_dictionaries(&probe.tags, &stream.tags);
+    let mut metadata = probe.metadata.clone().or(dictionaries);
+    if plan.carried.tags == Carry::Drop {
+        metadata.items.clear();
+    }
+    if plan.carried.cover == Carry::Drop {
+        metadata.pictures.clear();
+    }
+    if plan.carried.chapters == Carry::Drop {
+        metadata.chapters.clear();
+    }
+    metadata.cut_chapters(plan.range.start_seconds, plan.range.end_seconds);
+    metadata.overridden(&plan.overrides)
 }
 
 /// The stream's own length where the container says it, else the container's.

@@ -38,6 +38,8 @@ pub const OPTIONS: [OptionSpec; 27] = [
     built("end", "TIME", "where to end"),
     built("duration", "TIME", "how much from the start on, instead of an end"),
     built("tags", "keep|drop", "whether tags are carried over"),
+    built("cover", "keep|drop", "whether the cover picture is carried over"),
+    built("chapters", "keep|drop", "whether chapters are carried over"),
     built("title", "TEXT", "sets this tag, as do the following"),
     built("artist", "TEXT", "performer"),
     built("album", "TEXT", "album"),
@@ -50,8 +52,6 @@ pub const OPTIONS: [OptionSpec; 27] = [
     built("comment", "TEXT", "comment"),
     later("preset"),
     later("loudness"),
-    later("cover"),
-    later("chapters"),
     later("reencode"),
     later("threads"),
 ];
@@ -232,12 +232,17 @@ fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), O
         "stream" => {
             request.stream = Some(number(value, 0_usize, 63).ok_or_else(|| invalid("0 to 63"))?);
         }
-        "tags" => {
-            request.tags = match value {
+        "tags" | "cover" | "chapters" => {
+            let carry = match value {
                 "keep" => Carry::Keep,
                 "drop" => Carry::Drop,
                 _ => return Err(invalid("keep or drop")),
             };
+            match name {
+                "tags" => request.tags = carry,
+                "cover" => request.cover = carry,
+                _ => request.chapters = carry,
+            }
         }
         "start" => {
             request.range.start_seconds = seconds(value).ok_or_else(|| invalid(TIMES))?;

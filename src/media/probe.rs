@@ -11,6 +11,7 @@ use super::ffi::input::{self, StreamFacts, StreamKind};
 use super::ffi::log::CaptureGuard;
 use super::io::{Source, Watch, source_io};
 use super::limits::Limits;
+use super::metadata::{Chapter, Metadata, read};
 use super::prescan::{self, Verdict};
 use super::sniff::{HEAD_BYTES, Kind, sniff};
 use super::stage::failed;
@@ -38,10 +39,13 @@ pub struct Probe {
     /// The audio streams, in container order.
     #[serde(rename = "streams")]
     pub audio: Vec<AudioStream>,
-    /// Attached pictures.
+    /// Number of attached pictures.
     pub covers: usize,
-    /// Chapters.
-    pub chapters: usize,
+    /// Chapters, by time.
+    pub chapters: Vec<Chapter>,
+    /// Texts and pictures as far as they do not depend on the stream that is chosen.
+    #[serde(skip)]
+    pub metadata: Metadata,
     /// Tags of the container, in order.
     #[serde(serialize_with = "tags_as_map")]
     pub tags: Vec<(String, String)>,
@@ -122,11 +126,15 @@ pub fn open(
             format!("The file brings more than {} tags.", prescan::TAGS_MAX),
         ));
     }
+    let tagged = read::tagged(source.stream()).map_err(|error| cannot_read(&error))?;
     let started = Instant::now();
     let opened = open_input(source, limits, watch);
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
-    let probe = examine(&input, kind, limits)?;
+    let mut probe = examine(&input, kind, limits)?;
+    probe.metadata = tagged.or(read::of_input(&input));
+    probe.covers = probe.metadata.pictures.len();
+    probe.chapters.clone_from(&probe.metadata.chapters);
     Ok(Opened { input, probe })
 }
 
@@ -227,8 +235,9 @@ fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure>
         container: container_word(&input::container(input)),
         duration_seconds: input::duration_seconds(input),
         audio: usable,
-        covers: streams.iter().filter(|stream| stream.kind == StreamKind::Picture).count(),
-        chapters: input::chapter_count(input),
+        covers: 0,
+        chapters: Vec::new(),
+        metadata: Metadata::default(),
         tags: input::tags(input),
     })
 }

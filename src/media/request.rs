@@ -184,6 +184,10 @@ pub struct Request {
     pub range: Range,
     /// Whether tags are carried over.
     pub tags: Carry,
+    /// Whether pictures are carried over.
+    pub cover: Carry,
+    /// Whether chapters are carried over.
+    pub chapters: Carry,
     /// Tags to set whatever the source says: libav's generic key and the text.
     pub overrides: Vec<(&'static str, String)>,
     /// For comparisons with the command.
@@ -204,6 +208,8 @@ impl Request {
             stream: None,
             range: Range::default(),
             tags: Carry::Keep,
+            cover: Carry::Keep,
+            chapters: Carry::Keep,
             overrides: Vec::new(),
             exactness: Exactness::Ordinary,
         }

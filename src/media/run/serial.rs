@@ -6,6 +6,7 @@ use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::ffi::output::StreamOrigin;
 use super::super::io::{Sink, Watch};
 use super::super::limits::Limits;
+use super::super::metadata::Metadata;
 use super::super::plan::Plan;
 use super::super::request::Exactness;
 use super::super::stage::decode::{Decode, Decoded};
@@ -47,10 +48,10 @@ struct Serial<'a> {
     plan: &'a Plan,
     limits: &'a Limits,
     watch: &'a Watch,
-    tags: &'a [(String, String)],
+    metadata: &'a Metadata,
     demux: Demux,
     decode: Decode,
-    sink: Option<Sink>,
+    sink: &'a Sink,
     tail: Option<Tail>,
     decoded: frame::Audio,
     filtered: frame::Audio,
@@ -68,8 +69,8 @@ pub fn run(
     limits: &Limits,
     watch: &Watch,
     demux: Demux,
-    sink: Sink,
-    tags: &[(String, String)],
+    sink: &Sink,
+    metadata: &Metadata,
 ) -> Result<Ran, Failure> {
     watch.progress.enter(Stage::Decoding);
     let decode = Decode::open(demux.input(), plan.stream, &plan.decoder).map_err(|error| {
@@ -81,10 +82,10 @@ pub fn run(
         plan,
         limits,
         watch,
-        tags,
+        metadata,
         demux,
         decode,
-        sink: Some(sink),
+        sink,
         tail: None,
         decoded: frame::Audio::empty(),
         filtered: frame::Audio::empty(),
@@ -187,8 +188,7 @@ impl Serial<'_> {
         };
         let mut filter = Filter::build(&self.decoded, self.plan)
             .map_err(|error| cannot("The resampler", error, self.watch))?;
-        let sink = self.sink.take().unwrap_or_else(|| unreachable!("the tail is opened once"));
-        let prepared = mux::prepare(self.plan, sink, self.watch)
+        let prepared = mux::prepare(self.plan, self.sink, self.metadata, self.watch)
             .map_err(|error| cannot("The container", error, self.watch))?;
         let (Some(shape), Some(time_base)) = (filter.output_shape(), filter.output_time_base())
         else {
@@ -212,7 +212,7 @@ impl Serial<'_> {
         }
         let origin = StreamOrigin { input: self.demux.input(), index: self.plan.stream };
         let mux = prepared
-            .start(self.plan, &encode, origin, self.tags)
+            .start(self.plan, &encode, origin, self.metadata)
             .map_err(|error| cannot("The container", error, self.watch))?;
         self.watch.progress.enter(Stage::Encoding);
         Ok(Tail {
@@ -270,7 +270,7 @@ impl Serial<'_> {
         self.check_stop(Stage::Writing)?;
         self.watch.progress.enter(Stage::Writing);
         let samples_encoded = tail.encode.samples();
-        tail.mux.finish().map_err(|error| ending(error, self.watch))?;
+        tail.mux.finish(self.sink, self.watch).map_err(|error| ending(error, self.watch))?;
         Ok(Ran {
             samples_encoded,
             coded_bytes: self.coded_bytes,

@@ -4,39 +4,116 @@ use ffmpeg_next::format::context::Output;
 use ffmpeg_next::{Dictionary, Error, Packet};
 
 use super::super::ffi::output::{self, PacketClock, StreamOrigin};
+use super::super::insert::Insertion;
 use super::super::io::{Sink, Watch, sink_io};
+use super::super::metadata::{Metadata, ape, comments, id3, ilst};
 use super::super::plan::Plan;
 use super::super::request::{Exactness, Format};
+use super::super::wrap::{chunks, moov};
 use super::encode::Encode;
 
 /// One muxer whose header is written.
 pub struct Mux {
     output: Output,
     clock: PacketClock,
+    ending: Ending,
 }
 
 /// A muxer before its header.
-pub struct Prepared(Output);
+pub struct Prepared {
+    output: Output,
+    ending: Ending,
+}
+
+/// What is left to do on the file once libav has let go of it.
+enum Ending {
+    /// Nothing.
+    None,
+    /// These bytes behind everything.
+    Append(Vec<u8>),
+    /// A chunk of this name with these bytes.
+    Chunk([u8; 4], Vec<u8>),
+    /// The index comes to the front, with this item list in it.
+    Index(Vec<u8>),
+}
+
+/// Where FLAC's pictures go: behind the magic and the STREAMINFO block (RFC 9639 section 8).
+const BEHIND_STREAMINFO: u64 = 4 + 4 + 34;
+/// A block's length has 24 bits.
+const FLAC_BLOCK_MAX: usize = (1 << 24) - 1;
 
 /// Makes the plan's muxer on `sink`. Nothing is written yet.
 ///
 /// # Errors
 /// What libav says.
-pub fn prepare(plan: &Plan, sink: Sink, watch: &Watch) -> Result<Prepared, Error> {
+pub fn prepare(
+    plan: &Plan,
+    sink: &Sink,
+    metadata: &Metadata,
+    watch: &Watch,
+) -> Result<Prepared, Error> {
+    let (insertion, ending) = around(plan, metadata)?;
     // No name is given: a name that looks like a path would be opened by some muxers.
-    let mut output =
-        ffmpeg_next::format::output_to_stream(sink_io(sink, watch)?, None, Some(plan.muxer))?;
+    let io = sink_io(sink, insertion, watch)?;
+    let mut output = ffmpeg_next::format::output_to_stream(io, None, Some(plan.muxer))?;
     if plan.exactness == Exactness::BitExact {
         output::set_bitexact(&mut output);
     }
-    Ok(Prepared(output))
+    Ok(Prepared { output, ending })
+}
+
+/// What of the metadata goes around libav's bytes instead of through its muxer.
+fn around(plan: &Plan, metadata: &Metadata) -> Result<(Insertion, Ending), Error> {
+    if plan.exactness == Exactness::BitExact {
+        return Ok((Insertion::default(), Ending::None));
+    }
+    let made = |bytes: Result<Vec<u8>, String>| {
+        bytes.map_err(|error| {
+            tracing::warn!(%error, "tags cannot be encoded");
+            Error::InvalidData
+        })
+    };
+    let nowhere = Insertion::default();
+    Ok(match plan.format {
+        Format::Mp3 | Format::Aac => {
+            (Insertion { at: 0, bytes: made(id3::tag(metadata))? }, Ending::None)
+        }
+        Format::Flac => {
+            (Insertion { at: BEHIND_STREAMINFO, bytes: flac_pictures(metadata) }, Ending::None)
+        }
+        Format::Wav => (nowhere, Ending::Chunk(*b"id3 ", made(id3::tag(metadata))?)),
+        Format::Aiff => (nowhere, Ending::Chunk(*b"ID3 ", made(id3::tag(metadata))?)),
+        Format::Wv | Format::Tta => (nowhere, Ending::Append(made(ape::tag(metadata))?)),
+        Format::M4a | Format::Alac | Format::M4b => {
+            let media = match plan.format {
+                Format::M4b => ilst::Media::Audiobook,
+                _ => ilst::Media::Music,
+            };
+            let software = concat!("audiomill ", env!("CARGO_PKG_VERSION"));
+            (nowhere, Ending::Index(made(ilst::atom(metadata, media, Some(software)))?))
+        }
+        Format::Opus | Format::Ogg | Format::Mka | Format::Webm | Format::Ac3 => {
+            (nowhere, Ending::None)
+        }
+    })
+}
+
+/// PICTURE blocks (type 6), none of them the last block.
+fn flac_pictures(metadata: &Metadata) -> Vec<u8> {
+    let blocks = metadata.pictures.iter().map(|picture| picture.to_flac_block());
+    blocks.filter(|block| block.len() <= FLAC_BLOCK_MAX).fold(Vec::new(), |mut bytes, block| {
+        let length = u32::try_from(block.len()).unwrap_or_default().to_be_bytes();
+        bytes.extend_from_slice(&[6, length[1], length[2], length[3]]);
+        bytes.extend_from_slice(&block);
+        bytes
+    })
 }
 
 impl Prepared {
     /// Whether the encoder must leave its headers to the container.
     #[must_use]
     pub fn wants_global_header(&self) -> bool {
-        output::wants_global_header(&self.0)
+        output::wants_global_header(&self.output)
     }
 
     /// Adds the encoder's stream and writes the header.
@@ -48,9 +125,9 @@ impl Prepared {
         plan: &Plan,
         encode: &Encode,
         origin: StreamOrigin<'_>,
-        tags: &[(String, String)],
+        metadata: &Metadata,
     ) -> Result<Mux, Error> {
-        let mut output = self.0;
+        let Self { mut output, ending } = self;
         let encoder_tag = match plan.exactness {
             Exactness::BitExact => format!("Lavc {}", plan.encoder),
             Exactness::Ordinary => {
@@ -59,16 +136,71 @@ impl Prepared {
             }
         };
         output::add_encoded_stream(&mut output, encode.encoder(), &encoder_tag, origin)?;
-        for (key, value) in tags {
-            output::set_tag(&mut output, key, value);
-        }
         let mut options = Dictionary::new();
-        if plan.format == Format::Aiff && !tags.is_empty() {
-            options.set("write_id3v2", "1");
+        if plan.exactness == Exactness::Ordinary {
+            describe(&mut output, plan.format, metadata)?;
+            match plan.format {
+                // Ours stands in front of it.
+                Format::Mp3 => options.set("id3v2_version", "0"),
+                // The edit list cuts to the sample.
+                Format::M4a | Format::M4b | Format::Alac => {
+                    options.set("movie_timescale", &encode.sample_rate().to_string());
+                }
+                // Beyond 4 GiB a RIFF header cannot count.
+                Format::Wav => options.set("rf64", "auto"),
+                Format::Opus
+                | Format::Ogg
+                | Format::Flac
+                | Format::Aiff
+                | Format::Aac
+                | Format::Wv
+                | Format::Tta
+                | Format::Ac3
+                | Format::Mka
+                | Format::Webm => {}
+            }
         }
         drop(output.write_header_with(options)?);
-        Ok(Mux { output, clock: PacketClock::new(encode.encoder()) })
+        Ok(Mux { output, clock: PacketClock::new(encode.encoder()), ending })
     }
+}
+
+/// What libav's muxer itself says of the sound.
+fn describe(output: &mut Output, format: Format, metadata: &Metadata) -> Result<(), Error> {
+    let list = match format {
+        Format::Flac => comments::vorbis(metadata),
+        Format::Opus | Format::Ogg => {
+            [comments::vorbis(metadata), comments::picture_comments(metadata)].concat()
+        }
+        Format::Wav | Format::Mka | Format::Webm => comments::generic(metadata),
+        Format::Mp3
+        | Format::Aac
+        | Format::M4a
+        | Format::M4b
+        | Format::Alac
+        | Format::Aiff
+        | Format::Wv
+        | Format::Tta
+        | Format::Ac3 => Vec::new(),
+    };
+    for (name, text) in &list {
+        output::add_tag(output, name, text);
+    }
+    if matches!(format, Format::M4a | Format::M4b | Format::Alac | Format::Mka | Format::Webm) {
+        #[expect(clippy::cast_possible_truncation, reason = "`as` clamps")]
+        let milliseconds = |seconds: f64| (seconds * 1000.0).round() as i64;
+        let chapters = metadata.chapters.iter().map(|chapter| {
+            let times = [chapter.start_seconds, chapter.end_seconds].map(milliseconds);
+            (times[0], times[1], chapter.title.as_str())
+        });
+        output::add_chapters(output, chapters)?;
+    }
+    if format == Format::Mka {
+        for picture in &metadata.pictures {
+            output::attach(output, &picture.file_name(), &picture.mime_type, &picture.bytes)?;
+        }
+    }
+    Ok(())
 }
 
 impl Mux {
@@ -85,7 +217,22 @@ impl Mux {
     ///
     /// # Errors
     /// What libav says; the sink's own faults among them.
-    pub fn finish(mut self) -> Result<(), Error> {
-        self.output.write_trailer()
+    pub fn finish(self, sink: &Sink, watch: &Watch) -> Result<(), Error> {
+        let Self { mut output, ending, .. } = self;
+        output.write_trailer()?;
+        // libav's last bytes leave its buffer here.
+        drop(output);
+        let finished = sink.with(watch, |place| match &ending {
+            Ending::None => Ok(()),
+            Ending::Append(bytes) if bytes.is_empty() => Ok(()),
+            Ending::Append(bytes) => chunks::append(place, bytes),
+            Ending::Chunk(_, bytes) if bytes.is_empty() => Ok(()),
+            Ending::Chunk(name, bytes) => chunks::append_chunk(place, name, bytes),
+            Ending::Index(item_list) => moov::bring_forward(place, item_list),
+        });
+        finished.map_err(|error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            Error::Other { errno }
+        })
     }
 }
