@@ -6,9 +6,7 @@
 use std::ffi::{CStr, CString};
 use std::ptr;
 
-use ffmpeg_next::ffi::{
-    AV_DICT_IGNORE_SUFFIX, AV_DICT_MULTIKEY, AVDictionary, av_dict_get, av_dict_set,
-};
+use ffmpeg_next::ffi::{AV_DICT_IGNORE_SUFFIX, AVDictionary, av_dict_get, av_dict_set};
 
 /// Every entry of `dictionary` in its order; bytes that are not UTF-8 become U+FFFD.
 ///
@@ -32,14 +30,14 @@ pub(super) unsafe fn entries(dictionary: *const AVDictionary) -> Vec<(String, St
     }
 }
 
-/// Adds `value` to `key` beside what it has; an entry whose text holds a NUL is left out, since libav cannot say it.
+/// Sets `key` to `value`; an entry whose text holds a NUL is left out, since libav cannot say it.
 ///
 /// # Safety
 /// `dictionary` points to a null pointer or to a live dictionary owned by the caller.
-pub(super) unsafe fn add(dictionary: *mut *mut AVDictionary, key: &str, value: &str) {
+pub(super) unsafe fn set(dictionary: *mut *mut AVDictionary, key: &str, value: &str) {
     if let (Ok(key), Ok(value)) = (CString::new(key), CString::new(value)) {
         // SAFETY: both strings are NUL-terminated and copied by the call. Its only error is a
         // failed allocation, which leaves the dictionary as it was.
-        unsafe { av_dict_set(dictionary, key.as_ptr(), value.as_ptr(), AV_DICT_MULTIKEY) };
+        unsafe { av_dict_set(dictionary, key.as_ptr(), value.as_ptr(), 0) };
     }
 }

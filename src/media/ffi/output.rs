@@ -25,10 +25,10 @@ pub fn set_bitexact(output: &mut Output) {
     unsafe { (*output.as_mut_ptr()).flags |= AVFMT_FLAG_BITEXACT };
 }
 
-/// Adds a tag of the container; a key may be given more than once.
-pub fn add_tag(output: &mut Output, key: &str, value: &str) {
+/// Sets a tag of the container.
+pub fn set_tag(output: &mut Output, key: &str, value: &str) {
     // SAFETY: the dictionary belongs to the context, which is borrowed mutably.
-    unsafe { dictionary::add(&raw mut (*output.as_mut_ptr()).metadata, key, value) };
+    unsafe { dictionary::set(&raw mut (*output.as_mut_ptr()).metadata, key, value) };
 }
 
 /// Adds chapters; times in milliseconds.
@@ -68,8 +68,8 @@ pub fn attach(output: &mut Output, name: &str, mime_type: &str, bytes: &[u8]) ->
         (*parameters).codec_type = AVMediaType::AVMEDIA_TYPE_ATTACHMENT;
         (*parameters).extradata = extradata.cast();
         (*parameters).extradata_size = length;
-        dictionary::add(&raw mut (*stream).metadata, "filename", name);
-        dictionary::add(&raw mut (*stream).metadata, "mimetype", mime_type);
+        dictionary::set(&raw mut (*stream).metadata, "filename", name);
+        dictionary::set(&raw mut (*stream).metadata, "mimetype", mime_type);
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ pub fn add_encoded_stream(
             return Err(Error::from(code));
         }
         (*stream).time_base = (*encoder.as_ptr()).time_base;
-        dictionary::add(&raw mut (*stream).metadata, "encoder", encoder_tag);
+        dictionary::set(&raw mut (*stream).metadata, "encoder", encoder_tag);
         stream
     };
     if let Some(source) = raw_stream(origin.input, origin.index) {

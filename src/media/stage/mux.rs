@@ -9,7 +9,7 @@ use super::super::io::{Sink, Watch, sink_io};
 use super::super::metadata::{Metadata, ape, comments, id3, ilst};
 use super::super::plan::Plan;
 use super::super::request::{Exactness, Format};
-use super::super::wrap::{chunks, moov};
+use super::super::wrap::{chunks, flac, moov, ogg};
 use super::encode::Encode;
 
 /// One muxer whose header is written.
@@ -35,12 +35,14 @@ enum Ending {
     Chunk([u8; 4], Vec<u8>),
     /// The index comes to the front, with this item list in it.
     Index(Vec<u8>),
+    /// These comments come into the place kept for them.
+    OggComments(Vec<(String, String)>),
+    /// libav's comments go, behind so many bytes of ours.
+    FlacComments(u64),
 }
 
-/// Where FLAC's pictures go: behind the magic and the STREAMINFO block (RFC 9639 section 8).
-const BEHIND_STREAMINFO: u64 = 4 + 4 + 34;
-/// A block's length has 24 bits.
-const FLAC_BLOCK_MAX: usize = (1 << 24) - 1;
+/// How outputs name their maker.
+const SOFTWARE: &str = concat!("audiomill ", env!("CARGO_PKG_VERSION"));
 
 /// Makes the plan's muxer on `sink`. Nothing is written yet.
 ///
@@ -79,7 +81,17 @@ fn around(plan: &Plan, metadata: &Metadata) -> Result<(Insertion, Ending), Error
             (Insertion { at: 0, bytes: made(id3::tag(metadata))? }, Ending::None)
         }
         Format::Flac => {
-            (Insertion { at: BEHIND_STREAMINFO, bytes: flac_pictures(metadata) }, Ending::None)
+            let comments = comments::vorbis(metadata);
+            let pictures: Vec<_> =
+                metadata.pictures.iter().map(|picture| picture.to_flac_block()).collect();
+            let bytes = flac::blocks(SOFTWARE, &comments, &pictures);
+            let ending = Ending::FlacComments(bytes.len() as u64);
+            (Insertion { at: flac::BEHIND_STREAMINFO, bytes }, ending)
+        }
+        Format::Opus | Format::Ogg => {
+            let comments =
+                [comments::vorbis(metadata), comments::picture_comments(metadata)].concat();
+            (nowhere, Ending::OggComments(comments))
         }
         Format::Wav => (nowhere, Ending::Chunk(*b"id3 ", made(id3::tag(metadata))?)),
         Format::Aiff => (nowhere, Ending::Chunk(*b"ID3 ", made(id3::tag(metadata))?)),
@@ -89,23 +101,9 @@ fn around(plan: &Plan, metadata: &Metadata) -> Result<(Insertion, Ending), Error
                 Format::M4b => ilst::Media::Audiobook,
                 _ => ilst::Media::Music,
             };
-            let software = concat!("audiomill ", env!("CARGO_PKG_VERSION"));
-            (nowhere, Ending::Index(made(ilst::atom(metadata, media, Some(software)))?))
+            (nowhere, Ending::Index(made(ilst::atom(metadata, media, Some(SOFTWARE)))?))
         }
-        Format::Opus | Format::Ogg | Format::Mka | Format::Webm | Format::Ac3 => {
-            (nowhere, Ending::None)
-        }
-    })
-}
-
-/// PICTURE blocks (type 6), none of them the last block.
-fn flac_pictures(metadata: &Metadata) -> Vec<u8> {
-    let blocks = metadata.pictures.iter().map(|picture| picture.to_flac_block());
-    blocks.filter(|block| block.len() <= FLAC_BLOCK_MAX).fold(Vec::new(), |mut bytes, block| {
-        let length = u32::try_from(block.len()).unwrap_or_default().to_be_bytes();
-        bytes.extend_from_slice(&[6, length[1], length[2], length[3]]);
-        bytes.extend_from_slice(&block);
-        bytes
+        Format::Mka | Format::Webm | Format::Ac3 => (nowhere, Ending::None),
     })
 }
 
@@ -139,6 +137,11 @@ impl Prepared {
         let mut options = Dictionary::new();
         if plan.exactness == Exactness::Ordinary {
             describe(&mut output, plan.format, metadata)?;
+            if let Ending::OggComments(comments) = &ending
+                && let Some(text) = ogg::kept_place(comments)
+            {
+                output::set_tag(&mut output, ogg::KEPT, &text);
+            }
             match plan.format {
                 // Ours stands in front of it.
                 Format::Mp3 => options.set("id3v2_version", "0"),
@@ -168,13 +171,12 @@ impl Prepared {
 /// What libav's muxer itself says of the sound.
 fn describe(output: &mut Output, format: Format, metadata: &Metadata) -> Result<(), Error> {
     let list = match format {
-        Format::Flac => comments::vorbis(metadata),
-        Format::Opus | Format::Ogg => {
-            [comments::vorbis(metadata), comments::picture_comments(metadata)].concat()
-        }
         Format::Wav | Format::Mka | Format::Webm => comments::generic(metadata),
         Format::Mp3
         | Format::Aac
+        | Format::Opus
+        | Format::Ogg
+        | Format::Flac
         | Format::M4a
         | Format::M4b
         | Format::Alac
@@ -184,7 +186,7 @@ fn describe(output: &mut Output, format: Format, metadata: &Metadata) -> Result<
         | Format::Ac3 => Vec::new(),
     };
     for (name, text) in &list {
-        output::add_tag(output, name, text);
+        output::set_tag(output, name, text);
     }
     if matches!(format, Format::M4a | Format::M4b | Format::Alac | Format::Mka | Format::Webm) {
         #[expect(clippy::cast_possible_truncation, reason = "`as` clamps")]
@@ -229,6 +231,9 @@ impl Mux {
             Ending::Chunk(_, bytes) if bytes.is_empty() => Ok(()),
             Ending::Chunk(name, bytes) => chunks::append_chunk(place, name, bytes),
             Ending::Index(item_list) => moov::bring_forward(place, item_list),
+            Ending::OggComments(comments) if comments.is_empty() => Ok(()),
+            Ending::OggComments(comments) => ogg::write_comments(place, comments),
+            Ending::FlacComments(inserted) => flac::forget_comments(place, *inserted),
         });
         finished.map_err(|error| {
             let errno = error.raw_os_error().unwrap_or(libc::EIO);

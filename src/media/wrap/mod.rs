@@ -7,4 +7,6 @@
 
 pub mod boxes;
 pub mod chunks;
+pub mod flac;
 pub mod moov;
+pub mod ogg;
