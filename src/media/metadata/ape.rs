@@ -1,7 +1,8 @@
 //! APEv2 tags, as WavPack and TTA files end with.
 
-use lofty::ape::{ApeItem, ApeTag};
+use lofty::ape::{APE_PICTURE_TYPES, ApeItem, ApeTag};
 use lofty::config::WriteOptions;
+use lofty::picture::PictureType;
 use lofty::tag::{ItemValue, TagExt, TagType};
 
 use super::{Key, Metadata};
@@ -43,7 +44,7 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
         let mut picture = picture.clone();
         picture.description = picture.file_name();
         let picture = picture.to_lofty();
-        let name = picture.pic_type().as_ape_key().unwrap_or("Cover Art (Other)").to_owned();
+        let Some(name) = free_picture_key(&tag, picture.pic_type()) else { continue };
         if let Ok(item) = ApeItem::new(name, ItemValue::Binary(picture.as_ape_bytes())) {
             tag.push(item);
         }
@@ -54,4 +55,13 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     tag.dump_to(&mut bytes, WriteOptions::new()).map_err(|error| error.to_string())?;
     Ok(bytes)
+}
+
+/// The key of a kind of picture; APEv2 has one picture of a kind, so the next free one for a second.
+fn free_picture_key(tag: &ApeTag, kind: PictureType) -> Option<String> {
+    kind.as_ape_key()
+        .into_iter()
+        .chain(APE_PICTURE_TYPES)
+        .find(|key| tag.get(key).is_none())
+        .map(str::to_owned)
 }

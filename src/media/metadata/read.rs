@@ -3,11 +3,13 @@
 //! libav forgets the second artist of an ID3v2.4 frame and every UFID frame; lofty does not. What
 //! only libav understands (Matroska, ASF, names nobody else knows) is added from its dictionaries.
 
-use std::io::{BufReader, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, apply_global_options};
-use lofty::file::TaggedFileExt;
+use lofty::file::{AudioFile, FileType, TaggedFileExt};
+use lofty::id3::v2::Frame;
+use lofty::iff::wav::WavFile;
 use lofty::probe::Probe;
 use lofty::tag::{ItemValue, Tag};
 
@@ -42,23 +44,42 @@ fn parse(stream: &mut dyn ReadSeek) -> Option<Metadata> {
         .read_properties(false)
         .parsing_mode(ParsingMode::Relaxed)
         .max_junk_bytes(JUNK_MAX);
-    let file = Probe::new(BufReader::new(stream)).options(options).guess_file_type().ok()?;
-    file.file_type()?;
-    let file = file.read().ok()?;
-    let primary = file.primary_tag().into_iter();
+    let guessed = Probe::new(BufReader::new(stream)).options(options).guess_file_type().ok()?;
+    let kind = guessed.file_type()?;
+    let mut reader = guessed.into_inner();
+    let own_names = (kind == FileType::Wav).then(|| own_names(&mut reader, options));
+    reader.seek(SeekFrom::Start(0)).ok()?;
+    let file = Probe::with_file_type(reader, kind).options(options).read().ok()?;
+    let primary = file.primary_tag();
     let others =
-        file.tags().iter().filter(|tag| Some(tag.tag_type()) != file.primary_tag_type_of());
-    Some(primary.chain(others).map(of_tag).fold(Metadata::default(), Metadata::or))
+        file.tags().iter().filter(|tag| primary.map(Tag::tag_type) != Some(tag.tag_type()));
+    let tags = primary.into_iter().chain(others).map(of_tag);
+    let mut metadata = tags.fold(Metadata::default(), Metadata::or);
+    if let Some(own_names) = own_names {
+        metadata = metadata.or(own_names);
+    }
+    if kind == FileType::Mp4 {
+        // MP4 does not say what a picture shows; the first is what players show.
+        if let Some(first) = metadata.pictures.first_mut() {
+            first.kind = FRONT_COVER;
+        }
+    }
+    Some(metadata)
 }
 
-/// The type of the tag that [`TaggedFileExt::primary_tag`] gives.
-trait PrimaryTagType {
-    fn primary_tag_type_of(&self) -> Option<lofty::tag::TagType>;
-}
-impl PrimaryTagType for lofty::file::TaggedFile {
-    fn primary_tag_type_of(&self) -> Option<lofty::tag::TagType> {
-        self.primary_tag().map(Tag::tag_type)
-    }
+/// Texts under names of their own in the ID3 tag of a WAV file: libav tells them everywhere else.
+fn own_names(reader: &mut (impl Read + Seek), options: ParseOptions) -> Metadata {
+    let tag = WavFile::read_from(reader, options).ok();
+    let frames = tag.as_ref().and_then(WavFile::id3v2).into_iter().flatten();
+    let items = frames.filter_map(|frame| match frame {
+        Frame::UserText(text) => Some(Item {
+            key: Key::of(&text.description),
+            value: text.content.trim_end_matches('\0').to_owned(),
+        }),
+        _ => None,
+    });
+    let items = items.filter(|item| !item.value.is_empty() && !item.key.is_technical()).collect();
+    Metadata { items, ..Metadata::default() }
 }
 
 fn of_tag(tag: &Tag) -> Metadata {

@@ -19,7 +19,7 @@ const CHECKSUM: std::ops::Range<usize> = 22..26;
 /// The text that keeps the place of `comments`, or `None` when there are none.
 #[must_use]
 pub fn kept_place(comments: &[(String, String)]) -> Option<String> {
-    let length: usize = comments.iter().map(|comment| entry_length(comment)).sum();
+    let length: usize = comments.iter().map(entry_length).sum();
     let text = length.checked_sub(entry_length(&(KEPT.to_owned(), String::new())))?;
     Some("x".repeat(text))
 }
