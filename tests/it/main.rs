@@ -15,5 +15,6 @@ mod command_line;
 mod identity;
 mod jobs;
 mod lock_down;
+mod metadata;
 mod protocol;
 mod sign_in;

@@ -122,7 +122,10 @@ pub fn of_input(input: &Input) -> Metadata {
         end_seconds: chapter.end_seconds,
         title: text(&chapter.tags, "title"),
     });
-    Metadata { items: Vec::new(), pictures: pictures.collect(), chapters: chapters.collect() }
+    let mut chapters: Vec<Chapter> = chapters.collect();
+    // ID3 frames come in any order, and most muxers take them as they come.
+    chapters.sort_by(|one, other| one.start_seconds.total_cmp(&other.start_seconds));
+    Metadata { items: Vec::new(), pictures: pictures.collect(), chapters }
 }
 
 /// The number of libav's words for the kind of a picture (`ff_id3v2_picture_types`).
