@@ -220,6 +220,7 @@ fn output_json(
         "channels": done.channels,
         "duration_seconds": done.duration_seconds,
         "copied": false,
+        "loudness": done.loudness,
         "frames_decoded": counted.frames_decoded,
         "frames_encoded": counted.frames_encoded,
         "speed": counted.speed,

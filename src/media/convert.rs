@@ -7,11 +7,13 @@ use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
 use super::limits::Limits;
+use super::loudness::{Adjustment, CEILING_DBTP, Loudness};
 use super::metadata::{Metadata, read};
 use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Probe};
 use super::progress::Progress;
-use super::request::{Carry, Request};
+use super::request::{Carry, Format, Request};
+use super::run::measure;
 use super::run::serial::{self, Ran};
 use super::stage::demux::Demux;
 use crate::base::CancelToken;
@@ -49,6 +51,8 @@ pub struct Output {
     pub duration_seconds: f64,
     /// Mean bits per second of the coded sound, without the container.
     pub bit_rate: u64,
+    /// Loudness before, and the gain that was applied, where that was asked for.
+    pub loudness: Option<Adjustment>,
     /// Deviations, the plan's first.
     pub warnings: Vec<Warning>,
 }
@@ -85,11 +89,30 @@ pub fn convert(
 ///
 /// # Errors
 /// A [`Failure`] of stage `reading`.
-pub fn examine(source: Source, limits: &Limits) -> Result<Probe, Failure> {
+pub fn examine(source: &Source, limits: &Limits) -> Result<Probe, Failure> {
     initialise()?;
     let log = CaptureGuard::start();
     let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
     probe::open(source, limits, &watch, &log).map(|opened| opened.probe)
+}
+
+/// Measures the loudness of a source's default stream, as it is.
+///
+/// # Errors
+/// As a conversion would fail.
+pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Failure> {
+    initialise()?;
+    let log = CaptureGuard::start();
+    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
+    let opened = probe::open(source, limits, &watch, &log)?;
+    // WAV takes any sound as it is.
+    let request = Request::new(Format::Wav);
+    let entry = Catalog::of_this_build().entry(request.format);
+    let plan = plan::plan(&opened.probe, &request, entry).map_err(|unsupported| {
+        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
+    })?;
+    let demux = Demux::new(opened.input, plan.stream);
+    measure::run(&plan, limits, &watch, demux)
 }
 
 fn initialise() -> Result<(), Failure> {
@@ -117,10 +140,10 @@ fn carry_out(
     initialise()?;
     let Conversion { request, limits, .. } = conversion;
     let watch = watch(&conversion.cancel, &conversion.progress);
-    let opened = probe::open(source, limits, &watch, log)?;
+    let opened = probe::open(&source, limits, &watch, log)?;
     let probe = opened.probe;
     let entry = Catalog::of_this_build().entry(request.format);
-    let plan = plan::plan(&probe, request, entry).map_err(|unsupported| {
+    let mut plan = plan::plan(&probe, request, entry).map_err(|unsupported| {
         Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
     })?;
     let Some(stream) = probe.audio.iter().find(|stream| stream.index == plan.stream) else {
@@ -134,8 +157,22 @@ fn carry_out(
     }
     planned(&probe, &plan);
     let metadata = carried_metadata(&plan, &probe, stream);
+    let mut input = opened.input;
+    let adjustment = match plan.loudness {
+        None => None,
+        Some(target) => {
+            conversion.progress.set_passes(2);
+            let demux = Demux::new(input, plan.stream);
+            let adjustment = measure::run(&plan, limits, &watch, demux)?.adjusted_to(target);
+            plan.gain_db = Some(adjustment.gain_db);
+            plan.warnings.extend(loudness_warning(&adjustment));
+            input = probe::reopen(&source, limits, &watch, log)?;
+            conversion.progress.next_pass();
+            Some(adjustment)
+        }
+    };
     let noise_before = log.error_count();
-    let demux = Demux::new(opened.input, plan.stream);
+    let demux = Demux::new(input, plan.stream);
     let ran = serial::run(&plan, limits, &watch, demux, &sink, &metadata)?;
     // Errors while closing an output have nowhere to go but here.
     if let Some(fault) = watch.sink_fault.get() {
@@ -151,6 +188,7 @@ fn carry_out(
         channels: ran.channels,
         duration_seconds,
         bit_rate: mean_bit_rate(ran.coded_bytes, duration_seconds),
+        loudness: adjustment,
         warnings,
         probe,
         plan,
@@ -180,8 +218,25 @@ fn carried_metadata(plan: &Plan, probe: &Probe, stream: &AudioStream) -> Metadat
     if plan.carried.chapters == Carry::Drop {
         metadata.chapters.clear();
     }
+    if plan.loudness.is_some() {
+        metadata.forget_gain();
+    }
     metadata.cut_chapters(plan.range.start_seconds, plan.range.end_seconds);
     metadata.overridden(&plan.overrides)
+}
+
+fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
+    let target = adjustment.target_lufs;
+    match adjustment.output_lufs {
+        None => Some(Warning::new("silent", "The recording is silent: its loudness stays.")),
+        Some(reached) if adjustment.limited_by_peak => Some(Warning::new(
+            "loudness_limited",
+            format!(
+                "{target} LUFS would lift peaks above {CEILING_DBTP} dBTP: it is {reached:.1} LUFS."
+            ),
+        )),
+        Some(_) => None,
+    }
 }
 
 /// The stream's own length where the container says it, else the container's.
@@ -190,14 +245,14 @@ fn length(probe: &Probe, stream: &AudioStream) -> Option<f64> {
 }
 
 fn damage_warning(ran: &Ran, declared: Option<f64>, errors_logged: usize) -> Option<Warning> {
-    let missing = declared.map_or(0.0, |declared| declared - ran.decoded_seconds);
+    let missing = declared.map_or(0.0, |declared| declared - ran.read.decoded_seconds);
     let ended_early = declared.is_some_and(|declared| missing > 1.0 && missing > declared / 10.0);
-    if ended_early || ran.broken_off {
+    if ended_early || ran.read.broken_off {
         return Some(Warning::new(
             "ended_early",
             format!(
                 "The sound breaks off at {}{}; everything up to there was converted.",
-                clock(ran.decoded_seconds),
+                clock(ran.read.decoded_seconds),
                 declared
                     .filter(|_| ended_early)
                     .map(|declared| format!(", though the file promises {}", clock(declared)))
@@ -205,8 +260,8 @@ fn damage_warning(ran: &Ran, declared: Option<f64>, errors_logged: usize) -> Opt
             ),
         ));
     }
-    if ran.damaged_packets > 0 || errors_logged > 0 {
-        let places = ran.damaged_packets.max(errors_logged as u64);
+    if ran.read.damaged_packets > 0 || errors_logged > 0 {
+        let places = ran.read.damaged_packets.max(errors_logged as u64);
         return Some(Warning::new(
             "damaged",
             format!(

@@ -176,19 +176,49 @@ fn options(entry: &FormatEntry) -> Vec<OptionView> {
     options.push(rates(entry));
     options.push(channels(entry));
     options.extend(range());
+    options.push(loudness());
+    if entry.spec.holds.covers {
+        options.push(carried("cover", "Cover", "The cover picture."));
+    }
+    if entry.spec.holds.chapters {
+        options.push(carried("chapters", "Chapters", "Chapters with their titles."));
+    }
     if entry.spec.holds.tags {
-        options.push(OptionView {
-            name: "tags",
-            kind: "choice",
-            label: "Tags",
-            hint: String::from("Title, artist and the like."),
-            values: vec![value("keep", "Keep"), value("drop", "Leave out")],
-            default: Some(String::from("keep")),
-            ..OptionView::default()
-        });
+        options.push(carried("tags", "Tags", "Title, artist and the like."));
         options.extend(texts());
     }
     options
+}
+
+fn carried(name: &'static str, label: &'static str, hint: &str) -> OptionView {
+    OptionView {
+        name,
+        kind: "choice",
+        label,
+        hint: hint.to_owned(),
+        values: vec![value("keep", "Keep"), value("drop", "Leave out")],
+        default: Some(String::from("keep")),
+        ..OptionView::default()
+    }
+}
+
+fn loudness() -> OptionView {
+    OptionView {
+        name: "loudness",
+        kind: "choice",
+        label: "Loudness",
+        hint: String::from("Brings the recording to a loudness, by one gain for all of it."),
+        values: vec![
+            value("off", "Leave as it is"),
+            value("-14", "-14 LUFS, as streaming services play"),
+            value("-16", "-16 LUFS, for podcasts"),
+            value("-18", "-18 LUFS, as ReplayGain"),
+            value("-23", "-23 LUFS, for broadcast (EBU R128)"),
+        ],
+        unit: Some("LUFS"),
+        default: Some(String::from("off")),
+        ..OptionView::default()
+    }
 }
 
 fn range() -> [OptionView; 3] {

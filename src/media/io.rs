@@ -10,9 +10,11 @@ use super::insert::{Inserting, Insertion};
 use super::progress::Progress;
 use crate::base::CancelToken;
 
-/// Bytes to convert: anything that reads and seeks.
+/// Bytes to convert: anything that reads and seeks. Clones read the same stream, one after the
+/// other: each is opened at its start.
+#[derive(Clone)]
 pub struct Source {
-    stream: Box<dyn ReadSeek>,
+    stream: Arc<Mutex<dyn ReadSeek>>,
     length: Option<u64>,
 }
 
@@ -53,7 +55,7 @@ impl Place for io::Cursor<Vec<u8>> {
 impl Source {
     /// A source of `length` bytes, when that is known.
     pub fn new(stream: impl ReadSeek + 'static, length: Option<u64>) -> Self {
-        Self { stream: Box::new(stream), length }
+        Self { stream: Arc::new(Mutex::new(stream)), length }
     }
 
     /// Length in bytes, when it is known.
@@ -62,20 +64,26 @@ impl Source {
         self.length
     }
 
-    /// The stream itself, for a look before libav gets it.
-    pub fn stream(&mut self) -> &mut dyn ReadSeek {
-        &mut *self.stream
+    /// The stream itself, at its start, for a look before libav gets it.
+    ///
+    /// # Errors
+    /// What `look` or the stream says.
+    pub fn with<R>(&self, look: impl FnOnce(&mut dyn ReadSeek) -> io::Result<R>) -> io::Result<R> {
+        let mut stream = SharedSource(Arc::clone(&self.stream));
+        stream.seek(SeekFrom::Start(0))?;
+        look(&mut stream)
     }
 
-    /// The first bytes, at most `count`; the source stands at its start afterwards.
+    /// The first bytes, at most `count`.
     ///
     /// # Errors
     /// What the stream says.
-    pub fn peek(&mut self, count: usize) -> io::Result<Vec<u8>> {
-        let mut head = Vec::with_capacity(count);
-        (&mut self.stream).take(count as u64).read_to_end(&mut head)?;
-        self.stream.seek(SeekFrom::Start(0))?;
-        Ok(head)
+    pub fn peek(&self, count: usize) -> io::Result<Vec<u8>> {
+        self.with(|stream| {
+            let mut head = Vec::with_capacity(count);
+            stream.take(count as u64).read_to_end(&mut head)?;
+            Ok(head)
+        })
     }
 }
 
@@ -151,12 +159,16 @@ pub struct Watch {
 ///
 /// # Errors
 /// Out of memory.
-pub fn source_io(source: Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
+pub fn source_io(source: &Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
     if let Some(length) = source.length {
         watch.progress.set_source_length(length);
     }
+    let mut stream = SharedSource(Arc::clone(&source.stream));
+    if let Err(error) = stream.seek(SeekFrom::Start(0)) {
+        watch.source_fault.note_error(&error);
+    }
     StreamIo::from_read_seek(Guarded {
-        stream: source.stream,
+        stream,
         position: 0,
         limit: u64::MAX,
         fault: watch.source_fault.clone(),
@@ -184,6 +196,20 @@ fn guarded_sink(sink: &Sink, watch: &Watch) -> Guarded<Shared> {
         limit: sink.limit,
         fault: watch.sink_fault.clone(),
         watch: watch.clone(),
+    }
+}
+
+struct SharedSource(Arc<Mutex<dyn ReadSeek>>);
+
+impl Read for SharedSource {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+    }
+}
+
+impl Seek for SharedSource {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seek(target)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod ffi;
 pub mod insert;
 pub mod io;
 pub mod limits;
+pub mod loudness;
 pub mod metadata;
 pub mod options;
 pub mod plan;

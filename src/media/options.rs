@@ -37,6 +37,7 @@ pub const OPTIONS: [OptionSpec; 27] = [
     built("start", "TIME", "where to start, in seconds or hh:mm:ss.mmm"),
     built("end", "TIME", "where to end"),
     built("duration", "TIME", "how much from the start on, instead of an end"),
+    built("loudness", "LUFS|off", "loudness to reach (EBU R128), like -16; two passes"),
     built("tags", "keep|drop", "whether tags are carried over"),
     built("cover", "keep|drop", "whether the cover picture is carried over"),
     built("chapters", "keep|drop", "whether chapters are carried over"),
@@ -51,7 +52,6 @@ pub const OPTIONS: [OptionSpec; 27] = [
     built("disc", "TEXT", "number, or number/total"),
     built("comment", "TEXT", "comment"),
     later("preset"),
-    later("loudness"),
     later("reencode"),
     later("threads"),
 ];
@@ -231,6 +231,13 @@ fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), O
         }
         "stream" => {
             request.stream = Some(number(value, 0_usize, 63).ok_or_else(|| invalid("0 to 63"))?);
+        }
+        "loudness" => {
+            const ALLOWED: &str = "-40 to -5 LUFS, or off";
+            request.loudness = match value {
+                "off" => None,
+                value => Some(number(value, -40.0, -5.0).ok_or_else(|| invalid(ALLOWED))?),
+            };
         }
         "tags" | "cover" | "chapters" => {
             let carry = match value {

@@ -107,7 +107,7 @@ pub struct Opened {
 /// A [`Failure`] of stage `reading` that says what the content is or lacks. The caller attaches
 /// the log lines.
 pub fn open(
-    mut source: Source,
+    source: &Source,
     limits: &Limits,
     watch: &Watch,
     log: &CaptureGuard,
@@ -118,7 +118,7 @@ pub fn open(
         return Err(Failure::new(FailureCode::EmptyFile, Stage::Reading, "The file is empty."));
     }
     let kind = sniff(&head);
-    let tags = prescan::scan(source.stream()).map_err(|error| cannot_read(&error))?;
+    let tags = source.with(|stream| prescan::scan(stream)).map_err(|error| cannot_read(&error))?;
     if tags == Verdict::TooMany {
         return Err(Failure::new(
             FailureCode::LimitExceeded,
@@ -126,7 +126,7 @@ pub fn open(
             format!("The file brings more than {} tags.", prescan::TAGS_MAX),
         ));
     }
-    let tagged = read::tagged(source.stream()).map_err(|error| cannot_read(&error))?;
+    let tagged = source.with(read::tagged).map_err(|error| cannot_read(&error))?;
     let started = Instant::now();
     let opened = open_input(source, limits, watch);
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
@@ -138,12 +138,25 @@ pub fn open(
     Ok(Opened { input, probe })
 }
 
+/// Opens a source again that [`open`] has taken before.
+///
+/// # Errors
+/// As [`open`].
+pub fn reopen(
+    source: &Source,
+    limits: &Limits,
+    watch: &Watch,
+    log: &CaptureGuard,
+) -> Result<Input, Failure> {
+    open_input(source, limits, watch).map_err(|error| cannot_open(error, Kind::Unknown, watch, log))
+}
+
 fn cannot_read(error: &std::io::Error) -> Failure {
     let message = format!("The source cannot be read: {error}.");
     Failure::new(FailureCode::InputGone, Stage::Reading, message)
 }
 
-fn open_input(source: Source, limits: &Limits, watch: &Watch) -> Result<Input, Error> {
+fn open_input(source: &Source, limits: &Limits, watch: &Watch) -> Result<Input, Error> {
     let mut options = Dictionary::new();
     // Custom I/O needs no protocol at all; nested opens are refused by the empty list.
     options.set("protocol_whitelist", "");

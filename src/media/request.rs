@@ -182,6 +182,8 @@ pub struct Request {
     pub stream: Option<usize>,
     /// Which part of the recording.
     pub range: Range,
+    /// Loudness to reach, in LUFS; `None` leaves it.
+    pub loudness: Option<f64>,
     /// Whether tags are carried over.
     pub tags: Carry,
     /// Whether pictures are carried over.
@@ -207,6 +209,7 @@ impl Request {
             bit_depth: None,
             stream: None,
             range: Range::default(),
+            loudness: None,
             tags: Carry::Keep,
             cover: Carry::Keep,
             chapters: Carry::Keep,

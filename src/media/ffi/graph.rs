@@ -15,6 +15,8 @@ use ffmpeg_next::ffi::{
 use ffmpeg_next::filter::Graph;
 use ffmpeg_next::{Error, Rational, filter, frame};
 
+use super::dictionary;
+
 /// Shape of the samples of a frame: format, rate and layout.
 pub struct Shape {
     format: AVSampleFormat,
@@ -152,16 +154,21 @@ fn sample_format(number: i32) -> AVSampleFormat {
 }
 
 /// What a graph does to the sound.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chain {
     /// Samples of the source that come out, counted from the first one handed in: the first, and
     /// the first after them.
     pub samples: Option<(u64, Option<u64>)>,
+    /// Gain in dB, applied in double precision.
+    pub gain_db: Option<f64>,
     /// Argument text of `aformat`; empty where anything is welcome.
     pub format: String,
+    /// Whether the sound is measured, in the end, by EBU R 128.
+    pub is_measured: bool,
 }
 
-/// `abuffer → atrim → aformat → abuffersink`, configured; what the chain does not ask for is left out.
+/// `abuffer → atrim → volume → aformat → ebur128 → abuffersink`, configured; what the chain does not
+/// ask for is left out.
 pub struct AudioGraph {
     graph: Graph,
 }
@@ -196,8 +203,14 @@ impl AudioGraph {
             append("atrim", &format!("start_sample={start}{end}"))?;
             append("asetpts", "PTS-STARTPTS")?;
         }
+        if let Some(gain) = chain.gain_db {
+            append("volume", &format!("volume={gain:.6}dB:precision=double"))?;
+        }
         if !chain.format.is_empty() {
             append("aformat", &chain.format)?;
+        }
+        if chain.is_measured {
+            append("ebur128", "metadata=1:peak=true:framelog=verbose")?;
         }
         let sink = add_sink(&mut graph)?;
         link(last, sink)?;
@@ -308,6 +321,19 @@ fn link(from: RawFilter, to: RawFilter) -> Result<(), Error> {
     // SAFETY: both belong to one live, unconfigured graph; each filter used here has pad 0.
     let code = unsafe { avfilter_link(from, 0, to, 0) };
     if code < 0 { Err(Error::from(code)) } else { Ok(()) }
+}
+
+/// What the meter has measured up to a frame: integrated LUFS, range in LU, highest true peak as an
+/// amplitude. `None` on frames it says nothing on.
+#[must_use]
+pub fn measured(frame: &frame::Audio) -> Option<(f64, f64, f64)> {
+    // SAFETY: the dictionary belongs to the frame, which nobody changes while it is borrowed.
+    let entries = unsafe { dictionary::entries((*frame.as_ptr()).metadata) };
+    let number = |name: &str| {
+        let found = entries.iter().find(|(key, _)| key == name);
+        found.and_then(|(_, value)| value.parse::<f64>().ok())
+    };
+    Some((number("lavfi.r128.I")?, number("lavfi.r128.LRA")?, number("lavfi.r128.true_peak")?))
 }
 
 /// # Safety

@@ -121,6 +121,22 @@ impl Key {
         }
     }
 
+    /// Whether it tells the loudness of the sound (ReplayGain, R128 gain).
+    #[must_use]
+    pub const fn is_gain(&self) -> bool {
+        matches!(
+            self,
+            Self::Known(
+                ItemKey::ReplayGainAlbumGain
+                    | ItemKey::ReplayGainAlbumPeak
+                    | ItemKey::ReplayGainTrackGain
+                    | ItemKey::ReplayGainTrackPeak
+                    | ItemKey::R128TrackGain
+                    | ItemKey::R128AlbumGain
+            )
+        )
+    }
+
     /// Whether it describes the source's file, not its content.
     #[must_use]
     pub fn is_technical(&self) -> bool {

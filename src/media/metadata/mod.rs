@@ -99,6 +99,11 @@ impl Metadata {
         self
     }
 
+    /// Without what was measured of the sound before its loudness was changed.
+    pub fn forget_gain(&mut self) {
+        self.items.retain(|item| !item.key.is_gain());
+    }
+
     /// The chapters that lie in a part of the recording, counted from its start.
     pub fn cut_chapters(&mut self, start_seconds: f64, end_seconds: Option<f64>) {
         let end = end_seconds.unwrap_or(f64::INFINITY);

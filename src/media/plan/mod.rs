@@ -38,6 +38,10 @@ pub struct Plan {
     pub accepts: Accepts,
     /// Which part of the recording.
     pub range: Range,
+    /// Loudness to reach, in LUFS.
+    pub loudness: Option<f64>,
+    /// Gain in dB; known once the loudness is measured.
+    pub gain_db: Option<f64>,
     /// What is carried over beside the sound.
     pub carried: Carried,
     /// Tags that are set whatever the source says.
@@ -131,6 +135,8 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             channel_layouts,
         },
         range: request.range,
+        loudness: request.loudness,
+        gain_db: None,
         overrides: request.overrides.clone(),
         carried,
         exactness: request.exactness,

@@ -2,8 +2,9 @@
 
 use ffmpeg_next::{Error, Rational, frame};
 
-use super::super::ffi::graph::{AudioGraph, Chain, Shape};
-use super::super::plan::Plan;
+use super::super::ffi::graph::{AudioGraph, Chain, Shape, measured};
+use super::super::loudness::Loudness;
+use super::super::plan::{Accepts, Plan};
 
 /// The conversion from the source's shape to the encoder's.
 ///
@@ -30,7 +31,12 @@ impl Filter {
     pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
         let shape = Shape::of_frame(first);
         let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
-        let chain = Chain { samples, format: plan.accepts.filter_argument() };
+        let chain = Chain {
+            samples,
+            gain_db: plan.gain_db,
+            format: plan.accepts.filter_argument(),
+            is_measured: false,
+        };
         let main = AudioGraph::build(&shape, &chain)?;
         Ok(Self { main, shape, adapter: None, scratch: frame::Audio::empty() })
     }
@@ -73,7 +79,7 @@ impl Filter {
         let adapter = match &mut self.adapter {
             Some(adapter) => adapter,
             empty => {
-                let target = Chain { samples: None, format: exactly(&self.shape) };
+                let target = Chain { format: exactly(&self.shape), ..Chain::default() };
                 empty.insert(Adapter { graph: AudioGraph::build(&shape, &target)?, from: shape })
             }
         };
@@ -114,6 +120,58 @@ fn drain(
         to.push(scratch)?;
     }
     Ok(())
+}
+
+/// Measures the sound that a plan's conversion encodes.
+pub struct Meter {
+    filter: Filter,
+    measured: Loudness,
+    scratch: frame::Audio,
+}
+
+impl Meter {
+    /// Builds the graph for frames like `first`: the plan's range, mixed and resampled as planned.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
+        let shape = Shape::of_frame(first);
+        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
+        let accepts = Accepts { sample_formats: Vec::new(), ..plan.accepts.clone() };
+        let format = accepts.filter_argument();
+        let chain = Chain { samples, gain_db: None, format, is_measured: true };
+        let main = AudioGraph::build(&shape, &chain)?;
+        let filter = Filter { main, shape, adapter: None, scratch: frame::Audio::empty() };
+        Ok(Self { filter, measured: Loudness::default(), scratch: frame::Audio::empty() })
+    }
+
+    /// Hands a decoded frame over; it is empty afterwards.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
+        self.filter.push(frame)?;
+        self.drain()
+    }
+
+    /// What was measured of everything handed over.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn finish(mut self) -> Result<Loudness, Error> {
+        self.filter.close()?;
+        self.drain()?;
+        Ok(self.measured)
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        while self.filter.pull(&mut self.scratch)? {
+            if let Some((integrated, range, peak)) = measured(&self.scratch) {
+                self.measured = Loudness::of_meter(integrated, range, peak);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The format filter's argument for one shape and no other.
