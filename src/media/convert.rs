@@ -164,7 +164,7 @@ fn carry_out(
             conversion.progress.set_passes(2);
             let demux = Demux::new(input, plan.stream);
             let adjustment = measure::run(&plan, limits, &watch, demux)?.adjusted_to(target);
-            plan.gain_db = Some(adjustment.gain_db);
+            plan.gain_db = Some(adjustment.gain_db - plan.encoder_gain_db);
             plan.warnings.extend(loudness_warning(&adjustment));
             input = probe::reopen(&source, limits, &watch, log)?;
             conversion.progress.next_pass();

@@ -6,7 +6,9 @@ mod layout;
 
 pub use check::plan_options;
 
-use self::coding::{plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate};
+use self::coding::{
+    encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate,
+};
 use self::layout::{output_channels, plan_layouts};
 use super::catalog::FormatEntry;
 use super::failure::Warning;
@@ -42,6 +44,8 @@ pub struct Plan {
     pub loudness: Option<f64>,
     /// Gain in dB; known once the loudness is measured.
     pub gain_db: Option<f64>,
+    /// Gain in dB that the encoder applies by itself.
+    pub encoder_gain_db: f64,
     /// What is carried over beside the sound.
     pub carried: Carried,
     /// Tags that are set whatever the source says.
@@ -137,6 +141,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
         range: request.range,
         loudness: request.loudness,
         gain_db: None,
+        encoder_gain_db: encoder_gain_db(request.format, bit_rate),
         overrides: request.overrides.clone(),
         carried,
         exactness: request.exactness,
