@@ -93,15 +93,17 @@ fn request(arguments: &ArgMatches, output: &Path) -> Result<Request, Refused> {
         arguments.get_one::<String>(option.name).map(|value| (option.name, value.as_str()))
     });
     let by_extension = format_of(output);
-    if by_extension.is_none() && arguments.get_one::<String>("format").is_none() {
+    let is_named =
+        ["format", "preset"].iter().any(|name| arguments.get_one::<String>(name).is_some());
+    if by_extension.is_none() && !is_named {
         return Err(Refused::Usage(format!(
             "{}: no format is known by this extension; say --format, one of {}",
             output.display(),
             Format::ALL.map(Format::as_str).join(", ")
         )));
     }
-    let mut request = parse(by_extension.unwrap_or(Format::Mp3), given)
-        .map_err(|error| Refused::Usage(error.to_string()))?;
+    let mut request =
+        parse(by_extension, given).map_err(|error| Refused::Usage(error.to_string()))?;
     if arguments.get_flag("bitexact") {
         request.exactness = Exactness::BitExact;
     }

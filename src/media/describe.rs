@@ -379,7 +379,7 @@ mod tests {
                     .map(|v| (option.name, v))
             });
             for (name, value) in offered {
-                let request = parse(entry.format, [(name, value.as_str())]);
+                let request = parse(Some(entry.format), [(name, value.as_str())]);
                 let request = request.unwrap_or_else(|error| panic!("{name}={value}: {error}"));
                 let checked = super::super::plan::plan_options(&request, entry);
                 assert_eq!(checked, Ok(()), "{} {name}={value}", view.format);

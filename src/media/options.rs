@@ -28,6 +28,7 @@ const fn later(name: &'static str) -> OptionSpec {
 /// Every option of the contract, `format` first.
 pub const OPTIONS: [OptionSpec; 27] = [
     built("format", "FORMAT", "target format, as `audiomill formats` lists them"),
+    built("preset", "NAME", "options under one name, as `audiomill formats` lists them"),
     built("bitrate", "8k…512k", "bits per second over all channels, lossy formats"),
     built("quality", "NUMBER", "the codec's own VBR scale (mp3, ogg) or effort (flac, opus)"),
     built("sample_rate", "HZ", "samples per second; the nearest the encoder has"),
@@ -51,9 +52,78 @@ pub const OPTIONS: [OptionSpec; 27] = [
     built("track", "TEXT", "number, or number/total"),
     built("disc", "TEXT", "number, or number/total"),
     built("comment", "TEXT", "comment"),
-    later("preset"),
     later("reencode"),
     later("threads"),
+];
+
+/// Options under one name.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Preset {
+    /// The word.
+    pub name: &'static str,
+    /// Name for people.
+    pub label: &'static str,
+    /// One sentence.
+    pub hint: &'static str,
+    /// What it stands for; explicit options win.
+    #[serde(serialize_with = "as_map")]
+    pub options: &'static [(&'static str, &'static str)],
+}
+
+fn as_map<S: serde::Serializer>(
+    options: &&'static [(&'static str, &'static str)],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.collect_map(options.iter().copied())
+}
+
+const fn preset(
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    options: &'static [(&'static str, &'static str)],
+) -> Preset {
+    Preset { name, label, hint, options }
+}
+
+/// Every preset, in the order lists show them.
+pub const PRESETS: [Preset; 6] = [
+    preset(
+        "voice",
+        "Voice",
+        "Speech, small and clear.",
+        &[("format", "opus"), ("channels", "1"), ("bitrate", "32k")],
+    ),
+    preset(
+        "music",
+        "Music",
+        "Plays everywhere, as good as MP3 gets.",
+        &[("format", "mp3"), ("quality", "0")],
+    ),
+    preset(
+        "podcast",
+        "Podcast",
+        "Plays everywhere, as loud as podcasts are.",
+        &[("format", "mp3"), ("bitrate", "128k"), ("loudness", "-16")],
+    ),
+    preset(
+        "audiobook",
+        "Audiobook",
+        "One voice, with chapters, for phones.",
+        &[("format", "m4b"), ("channels", "1"), ("bitrate", "64k")],
+    ),
+    preset(
+        "archive",
+        "Archive",
+        "Nothing is thrown away.",
+        &[("format", "flac"), ("quality", "8")],
+    ),
+    preset(
+        "transcribe",
+        "Transcribe",
+        "Just enough for speech recognition.",
+        &[("format", "opus"), ("channels", "1"), ("bitrate", "16k")],
+    ),
 ];
 
 /// Longest text of a tag, in bytes.
@@ -107,42 +177,73 @@ impl OptionError {
     }
 }
 
-/// Reads options given as name and value; an empty value is "not given".
+/// Reads options given as name and value; an empty value is "not given". `named` is the format that
+/// something else than an option has named, such as the name of the output.
 ///
 /// # Errors
 /// The first option that is unknown, not built, given twice or malformed. Whether the target
 /// format can take it is the plan's question.
 pub fn parse<'a>(
-    default_format: Format,
+    named: Option<Format>,
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Request, OptionError> {
-    let mut request = Request::new(default_format);
-    let mut seen = [false; OPTIONS.len()];
-    let mut duration = None;
+    let mut given: Vec<(&'static str, &str)> = Vec::new();
     for (name, value) in pairs {
-        let position = OPTIONS
+        let option = OPTIONS
             .iter()
-            .position(|option| option.name == name)
+            .find(|option| option.name == name)
             .ok_or_else(|| OptionError::Unknown(shortened(name)))?;
-        let option = &OPTIONS[position];
         if value.is_empty() {
             continue;
         }
-        if std::mem::replace(&mut seen[position], true) {
+        if given.iter().any(|(known, _)| *known == option.name) {
             return Err(OptionError::Twice(option.name));
         }
         if !option.built {
             return Err(OptionError::NotBuilt(option.name));
         }
-        if option.name == "duration" {
-            let seconds = seconds(value).filter(|seconds| *seconds > 0.0);
-            duration = Some(seconds.ok_or_else(|| invalid("duration", value, TIMES))?);
-        } else {
-            apply(&mut request, option.name, value)?;
+        given.push((option.name, value));
+    }
+    let mut request = Request::new(named.unwrap_or(Format::Mp3));
+    let mut duration = None;
+    for (name, value) in with_preset(named, &given)? {
+        match name {
+            "duration" => {
+                let seconds = seconds(value).filter(|seconds| *seconds > 0.0);
+                duration = Some(seconds.ok_or_else(|| invalid("duration", value, TIMES))?);
+            }
+            "preset" => {}
+            name => apply(&mut request, name, value)?,
         }
     }
     settle_range(&mut request, duration)?;
     Ok(request)
+}
+
+/// The options given, before them those of the preset that nothing given speaks against. How a
+/// preset spends bits holds for its own format only.
+fn with_preset<'a>(
+    named: Option<Format>,
+    given: &[(&'static str, &'a str)],
+) -> Result<Vec<(&'static str, &'a str)>, OptionError> {
+    let value =
+        |name: &str| given.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let Some(word) = value("preset") else { return Ok(given.to_vec()) };
+    let preset = PRESETS.iter().find(|preset| preset.name == word);
+    let preset = preset.ok_or_else(|| {
+        invalid("preset", word, "voice, music, podcast, audiobook, archive, transcribe")
+    })?;
+    let format = value("format").or(named.map(Format::as_str));
+    let own = preset.options.iter().find(|(name, _)| *name == "format").map(|(_, own)| *own);
+    let is_own = format.is_none() || format == own;
+    let spends = |name: &str| matches!(name, "bitrate" | "quality");
+    let spends_otherwise = given.iter().any(|(name, _)| spends(name));
+    let taken = preset.options.iter().copied().filter(|(name, _)| match *name {
+        "format" => format.is_none(),
+        name if spends(name) => is_own && !spends_otherwise,
+        name => value(name).is_none(),
+    });
+    Ok(taken.chain(given.iter().copied()).collect())
 }
 
 /// What times look like.
@@ -301,7 +402,36 @@ mod tests {
     use super::*;
 
     fn parsed(pairs: &[(&str, &str)]) -> Result<Request, OptionError> {
-        parse(Format::Mp3, pairs.iter().copied())
+        parse(None, pairs.iter().copied())
+    }
+
+    #[test]
+    fn a_preset_stands_for_its_options_and_explicit_ones_win() {
+        let preset = |named, pairs: &[(&str, &str)]| {
+            let request = parse(named, pairs.iter().copied()).expect("a request");
+            (request.format, request.bitrate, request.channels)
+        };
+        let voice = [("preset", "voice")];
+        assert_eq!(preset(None, &voice), (Format::Opus, Some(BitRate::kbit(32)), Some(1)));
+        // Its bitrate is Opus' own.
+        assert_eq!(preset(Some(Format::Mp3), &voice), (Format::Mp3, None, Some(1)));
+        assert_eq!(
+            preset(None, &[("preset", "voice"), ("channels", "2"), ("bitrate", "64k")]),
+            (Format::Opus, Some(BitRate::kbit(64)), Some(2))
+        );
+        let music = parsed(&[("bitrate", "128k"), ("preset", "music")]).expect("a request");
+        assert_eq!((music.quality, music.bitrate), (None, Some(BitRate::kbit(128))));
+        for preset in &PRESETS {
+            let request = parsed(&[("preset", preset.name)]).expect(preset.name);
+            let entry = crate::media::Catalog::of_this_build().entry(request.format);
+            assert_eq!(
+                crate::media::plan::plan_options(&request, entry),
+                Ok(()),
+                "{}",
+                preset.name
+            );
+        }
+        assert!(parsed(&[("preset", "loud")]).is_err());
     }
 
     #[test]

@@ -382,7 +382,9 @@ fn an_interrupt_ends_it_while_it_waits_for_its_source() {
 #[test]
 fn the_catalogue_lists_every_format_with_its_options() {
     let text = run(&["formats"]);
-    assert_eq!(String::from_utf8_lossy(&text.stdout).lines().count(), 16);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert_eq!(text.lines().take_while(|line| !line.is_empty()).count(), 16);
+    assert!(text.contains("transcribe format=opus channels=1 bitrate=16k"), "{text}");
     let json: Value = serde_json::from_slice(&run(&["formats", "--json"]).stdout).expect("JSON");
     let names: Vec<_> =
         json.as_array().expect("a list").iter().map(|f| f["format"].clone()).collect();

@@ -17,4 +17,5 @@ mod jobs;
 mod lock_down;
 mod metadata;
 mod protocol;
+mod samples;
 mod sign_in;

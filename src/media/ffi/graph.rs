@@ -10,7 +10,7 @@ use ffmpeg_next::ffi::{
     AVChannelLayout, AVChannelOrder, AVSampleFormat, av_buffersink_get_ch_layout,
     av_buffersink_get_format, av_buffersink_get_sample_rate, av_channel_layout_compare,
     av_channel_layout_copy, av_channel_layout_describe, av_channel_layout_uninit,
-    av_get_sample_fmt_name, avfilter_link,
+    av_get_sample_fmt_name, av_opt_set, avfilter_link,
 };
 use ffmpeg_next::filter::Graph;
 use ffmpeg_next::{Error, Rational, filter, frame};
@@ -161,6 +161,8 @@ pub struct Chain {
     pub samples: Option<(u64, Option<u64>)>,
     /// Gain in dB, applied in double precision.
     pub gain_db: Option<f64>,
+    /// Whether samples that lose bits are dithered (triangular).
+    pub dither: bool,
     /// Argument text of `aformat`; empty where anything is welcome.
     pub format: String,
     /// Whether the sound is measured, in the end, by EBU R 128.
@@ -181,7 +183,21 @@ impl AudioGraph {
     pub fn build(shape: &Shape, chain: &Chain) -> Result<Self, Error> {
         let mut graph = Graph::new();
         // SAFETY: the graph is ours and not configured yet.
-        unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
+        unsafe {
+            (*graph.as_mut_ptr()).nb_threads = 1;
+            if chain.dither {
+                // For the resampler that libavfilter puts in by itself.
+                let code = av_opt_set(
+                    graph.as_mut_ptr().cast(),
+                    c"aresample_swr_opts".as_ptr(),
+                    c"dither_method=triangular".as_ptr(),
+                    0,
+                );
+                if code < 0 {
+                    return Err(Error::from(code));
+                }
+            }
+        }
         let rate = shape.sample_rate;
         let layout = match shape.layout_name() {
             Some(name) => format!("channel_layout={name}"),
@@ -321,6 +337,16 @@ fn link(from: RawFilter, to: RawFilter) -> Result<(), Error> {
     // SAFETY: both belong to one live, unconfigured graph; each filter used here has pad 0.
     let code = unsafe { avfilter_link(from, 0, to, 0) };
     if code < 0 { Err(Error::from(code)) } else { Ok(()) }
+}
+
+/// Cuts a frame down to its first `samples` samples; a frame that has fewer stays.
+pub fn shorten(frame: &mut frame::Audio, samples: u64) {
+    if let Ok(samples) = i32::try_from(samples)
+        && u64::from(samples.unsigned_abs()) < frame.samples() as u64
+    {
+        // SAFETY: the frame is ours, and fewer samples than its buffers hold are always there.
+        unsafe { (*frame.as_mut_ptr()).nb_samples = samples };
+    }
 }
 
 /// What the meter has measured up to a frame: integrated LUFS, range in LU, highest true peak as an

@@ -7,7 +7,7 @@ mod layout;
 pub use check::plan_options;
 
 use self::coding::{
-    encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate,
+    encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate, wants_dither,
 };
 use self::layout::{output_channels, plan_layouts};
 use super::catalog::FormatEntry;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub compression_level: Option<i32>,
     /// What the encoder may be given; libavfilter picks the nearest to the source.
     pub accepts: Accepts,
+    /// Whether what is cut off the samples is dithered.
+    pub dither: bool,
     /// Which part of the recording.
     pub range: Range,
     /// Loudness to reach, in LUFS.
@@ -116,7 +118,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
     }
     let sample_rates = plan_rates(request, entry, lists.sample_rates, &mut warnings);
     let (encoder, sample_formats) = plan_depth(source, request, entry, &mut warnings);
-    let (asked, vbr_quality, compression_level) = plan_coding(request, entry, channels);
+    let (asked, vbr_quality, compression_level) = plan_coding(source, request, entry, channels);
     let sample_rate = planned_rate(source, &sample_rates);
     let bit_rate =
         asked.map(|asked| plan_bitrate(asked, request, channels, sample_rate, &mut warnings));
@@ -138,6 +140,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             sample_rates,
             channel_layouts,
         },
+        dither: wants_dither(source, request, entry),
         range: request.range,
         loudness: request.loudness,
         gain_db: None,

@@ -3,6 +3,7 @@
 use ffmpeg_next::{Error, frame};
 
 use super::super::failure::{Failure, FailureCode, Stage};
+use super::super::ffi::graph::shorten;
 use super::super::ffi::output::StreamOrigin;
 use super::super::io::{Sink, Watch};
 use super::super::limits::Limits;
@@ -38,6 +39,8 @@ struct Tail {
     mux: Mux,
     sample_rate: u32,
     channels: u32,
+    /// How many samples there will be; known at the end.
+    total_samples: Option<u64>,
 }
 
 struct Serial<'a> {
@@ -150,6 +153,7 @@ impl Serial<'_> {
             mux,
             sample_rate: shape.sample_rate(),
             channels: shape.channels(),
+            total_samples: None,
         })
     }
 
@@ -159,6 +163,13 @@ impl Serial<'_> {
             failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), watch)
         };
         while tail.filter.pull(&mut self.filtered).map_err(|error| encoding(error, self.watch))? {
+            if let Some(total) = tail.total_samples {
+                let room = total.saturating_sub(tail.encode.samples());
+                if room == 0 {
+                    continue;
+                }
+                shorten(&mut self.filtered, room);
+            }
             tail.encode.push(&mut self.filtered).map_err(|error| encoding(error, self.watch))?;
             self.drain_encoder(tail)?;
         }
@@ -190,6 +201,9 @@ impl Serial<'_> {
             failed(error, Failure::new(FailureCode::Internal, Stage::Writing, message), watch)
         };
         tail.filter.close().map_err(|error| ending(error, self.watch))?;
+        if self.plan.exactness == Exactness::Ordinary {
+            tail.total_samples = Some(tail.filter.expected_samples(tail.sample_rate));
+        }
         self.drain_filter(&mut tail)?;
         tail.encode.close().map_err(|error| ending(error, self.watch))?;
         self.drain_encoder(&mut tail)?;

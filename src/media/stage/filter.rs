@@ -5,6 +5,7 @@ use ffmpeg_next::{Error, Rational, frame};
 use super::super::ffi::graph::{AudioGraph, Chain, Shape, measured};
 use super::super::loudness::Loudness;
 use super::super::plan::{Accepts, Plan};
+use super::super::request::Range;
 
 /// The conversion from the source's shape to the encoder's.
 ///
@@ -14,6 +15,8 @@ use super::super::plan::{Accepts, Plan};
 pub struct Filter {
     main: AudioGraph,
     shape: Shape,
+    range: Range,
+    samples_in: u64,
     adapter: Option<Adapter>,
     scratch: frame::Audio,
 }
@@ -34,11 +37,30 @@ impl Filter {
         let chain = Chain {
             samples,
             gain_db: plan.gain_db,
+            dither: plan.dither,
             format: plan.accepts.filter_argument(),
             is_measured: false,
         };
         let main = AudioGraph::build(&shape, &chain)?;
-        Ok(Self { main, shape, adapter: None, scratch: frame::Audio::empty() })
+        Ok(Self {
+            main,
+            shape,
+            range: plan.range,
+            samples_in: 0,
+            adapter: None,
+            scratch: frame::Audio::empty(),
+        })
+    }
+
+    /// How many samples everything handed over comes to at `sample_rate`, nearest. The resampler
+    /// gives up to two more.
+    #[must_use]
+    pub fn expected_samples(&self, sample_rate: u32) -> u64 {
+        let rate = u128::from(self.shape.sample_rate().max(1));
+        let (start, end) = self.range.in_samples(self.shape.sample_rate());
+        let samples = end.map_or(self.samples_in, |end| end.min(self.samples_in));
+        let scaled = u128::from(samples.saturating_sub(start)) * u128::from(sample_rate);
+        u64::try_from((scaled + rate / 2) / rate).unwrap_or(u64::MAX)
     }
 
     /// Shape of the frames that come out.
@@ -74,6 +96,7 @@ impl Filter {
             self.retire_adapter()?;
         }
         if shape == self.shape {
+            self.samples_in += frame.samples() as u64;
             return self.main.push(frame);
         }
         let adapter = match &mut self.adapter {
@@ -84,7 +107,8 @@ impl Filter {
             }
         };
         adapter.graph.push(frame)?;
-        drain(&mut adapter.graph, &mut self.main, &mut self.scratch)
+        self.samples_in += drain(&mut adapter.graph, &mut self.main, &mut self.scratch)?;
+        Ok(())
     }
 
     /// Says that no frame follows.
@@ -107,19 +131,23 @@ impl Filter {
     fn retire_adapter(&mut self) -> Result<(), Error> {
         let Some(mut adapter) = self.adapter.take() else { return Ok(()) };
         adapter.graph.close()?;
-        drain(&mut adapter.graph, &mut self.main, &mut self.scratch)
+        self.samples_in += drain(&mut adapter.graph, &mut self.main, &mut self.scratch)?;
+        Ok(())
     }
 }
 
+/// Hands everything over; how many samples that were.
 fn drain(
     from: &mut AudioGraph,
     to: &mut AudioGraph,
     scratch: &mut frame::Audio,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
+    let mut samples = 0;
     while from.pull(scratch)? {
+        samples += scratch.samples() as u64;
         to.push(scratch)?;
     }
-    Ok(())
+    Ok(samples)
 }
 
 /// Measures the sound that a plan's conversion encodes.
@@ -139,9 +167,16 @@ impl Meter {
         let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
         let accepts = Accepts { sample_formats: Vec::new(), ..plan.accepts.clone() };
         let format = accepts.filter_argument();
-        let chain = Chain { samples, gain_db: None, format, is_measured: true };
+        let chain = Chain { samples, format, is_measured: true, ..Chain::default() };
         let main = AudioGraph::build(&shape, &chain)?;
-        let filter = Filter { main, shape, adapter: None, scratch: frame::Audio::empty() };
+        let filter = Filter {
+            main,
+            shape,
+            range: plan.range,
+            samples_in: 0,
+            adapter: None,
+            scratch: frame::Audio::empty(),
+        };
         Ok(Self { filter, measured: Loudness::default(), scratch: frame::Audio::empty() })
     }
 
