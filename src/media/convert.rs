@@ -58,7 +58,7 @@ pub struct Output {
 }
 
 /// Converts. Blocks the calling thread for as long as it takes; everything libav logs meanwhile
-/// belongs to this conversion. `planned` is told the facts and the plan before work starts.
+/// belongs to this conversion. `tell` is told the facts and the plan before work starts.
 ///
 /// The sink's content is whole only when this returns `Ok`.
 ///
@@ -68,10 +68,10 @@ pub fn convert(
     conversion: &Conversion,
     source: Source,
     sink: Sink,
-    planned: &mut dyn FnMut(&Probe, &Plan),
+    tell: &mut dyn FnMut(&Probe, &Plan),
 ) -> Result<Output, Failure> {
     let log = CaptureGuard::start();
-    let result = carry_out(conversion, source, sink, planned, &log);
+    let result = carry_out(conversion, source, sink, tell, &log);
     result.map_err(|mut failure| {
         let lines = log.lines();
         failure.detail = lines
@@ -96,6 +96,27 @@ pub fn examine(source: &Source, limits: &Limits) -> Result<Probe, Failure> {
     probe::open(source, limits, &watch, &log).map(|opened| opened.probe)
 }
 
+/// What a conversion would do, without doing it.
+///
+/// # Errors
+/// As the conversion would fail before its work starts.
+pub fn plan_only(
+    source: &Source,
+    limits: &Limits,
+    request: &Request,
+) -> Result<(Probe, Plan), Failure> {
+    let probe = examine(source, limits)?;
+    let plan = planned(&probe, request)?;
+    Ok((probe, plan))
+}
+
+fn planned(probe: &Probe, request: &Request) -> Result<Plan, Failure> {
+    let entry = Catalog::of_this_build().entry(request.format);
+    plan::plan(probe, request, entry).map_err(|unsupported| {
+        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
+    })
+}
+
 /// Measures the loudness of a source's default stream, as it is.
 ///
 /// # Errors
@@ -106,11 +127,7 @@ pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Fa
     let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
     let opened = probe::open(source, limits, &watch, &log)?;
     // WAV takes any sound as it is.
-    let request = Request::new(Format::Wav);
-    let entry = Catalog::of_this_build().entry(request.format);
-    let plan = plan::plan(&opened.probe, &request, entry).map_err(|unsupported| {
-        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
-    })?;
+    let plan = planned(&opened.probe, &Request::new(Format::Wav))?;
     let demux = Demux::new(opened.input, plan.stream);
     measure::run(&plan, limits, &watch, demux)
 }
@@ -134,7 +151,7 @@ fn carry_out(
     conversion: &Conversion,
     source: Source,
     sink: Sink,
-    planned: &mut dyn FnMut(&Probe, &Plan),
+    tell: &mut dyn FnMut(&Probe, &Plan),
     log: &CaptureGuard,
 ) -> Result<Output, Failure> {
     initialise()?;
@@ -142,10 +159,7 @@ fn carry_out(
     let watch = watch(&conversion.cancel, &conversion.progress);
     let opened = probe::open(&source, limits, &watch, log)?;
     let probe = opened.probe;
-    let entry = Catalog::of_this_build().entry(request.format);
-    let mut plan = plan::plan(&probe, request, entry).map_err(|unsupported| {
-        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
-    })?;
+    let mut plan = planned(&probe, request)?;
     let Some(stream) = probe.audio.iter().find(|stream| stream.index == plan.stream) else {
         unreachable!("the plan picks one of the probe's streams");
     };
@@ -155,7 +169,7 @@ fn carry_out(
     if let Some(seconds) = declared {
         conversion.progress.set_duration(seconds);
     }
-    planned(&probe, &plan);
+    tell(&probe, &plan);
     let metadata = carried_metadata(&plan, &probe, stream);
     let mut input = opened.input;
     let adjustment = match plan.loudness {

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod prescan;
 pub mod probe;
 pub mod progress;
+pub mod report;
 pub mod request;
 pub mod run;
 pub mod sniff;

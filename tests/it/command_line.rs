@@ -176,6 +176,31 @@ fn loudness_reaches_its_target_or_says_why_not() {
 }
 
 #[test]
+fn a_plan_is_told_and_nothing_is_made() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plan = |name: &str, more: &[&str], arguments: &[&str]| {
+        let input = music(folder.path(), name, 2, more);
+        let output = folder.path().join("out.mp3");
+        let paths = [&input, &output].map(|path| path.to_str().expect("a path"));
+        let ran = run(&[&["convert", "--plan"][..], arguments, &paths].concat());
+        assert!(ran.status.success(), "{}", stderr(&ran));
+        let told: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        told["planned"].clone()
+    };
+    let standard = plan("a.wav", &[], &[]);
+    assert_eq!(standard["bitrate_bps"], 192_000);
+    // What a lossy source has lost does not come back.
+    assert_eq!(plan("b.mp3", &["-b:a", "64k"], &[])["bitrate_bps"], 64_000);
+    assert_eq!(plan("c.m4a", &["-ac", "1", "-b:a", "50k"], &[])["bitrate_bps"], 56_000);
+    assert_eq!(plan("d.mp3", &["-b:a", "64k"], &["--format", "ogg"])["quality"], 0);
+    assert_eq!(plan("d.mp3", &["-b:a", "64k"], &["--bitrate", "128k"])["bitrate_bps"], 128_000);
+    let shrunk = plan("e.wav", &["-c:a", "pcm_s24le"], &["--format", "flac", "--bit-depth", "16"]);
+    assert_eq!(shrunk["dither"], true);
+    assert_eq!(plan("f.wav", &[], &["--preset", "podcast"])["loudness_lufs"], -16.0);
+    assert!(!folder.path().join("out.mp3").exists());
+}
+
+#[test]
 fn tags_of_stream_and_container_reach_the_output() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input =
