@@ -170,7 +170,8 @@ fn carry_out(
         conversion.progress.set_duration(seconds);
     }
     tell(&probe, &plan);
-    let metadata = carried_metadata(&plan, &probe, stream);
+    let mut metadata = carried_metadata(&plan, &probe, stream);
+    plan.warnings.extend(limit_warning(metadata.limit()));
     let mut input = opened.input;
     let adjustment = match plan.loudness {
         None => None,
@@ -234,9 +235,23 @@ fn carried_metadata(plan: &Plan, probe: &Probe, stream: &AudioStream) -> Metadat
     }
     if plan.loudness.is_some() {
         metadata.forget_gain();
+    } else if plan.format == Format::Opus {
+        metadata.gain_for_opus();
+    } else {
+        metadata.gain_for_others();
     }
     metadata.cut_chapters(plan.range.start_seconds, plan.range.end_seconds);
     metadata.overridden(&plan.overrides)
+}
+
+fn limit_warning((texts, pictures): (usize, usize)) -> Option<Warning> {
+    let what = match (texts, pictures) {
+        (0, 0) => return None,
+        (texts, 0) => format!("{texts} tags"),
+        (0, pictures) => format!("{pictures} pictures"),
+        (texts, pictures) => format!("{texts} tags and {pictures} pictures"),
+    };
+    Some(Warning::new("metadata_limited", format!("{what} are too much to carry over: left out.")))
 }
 
 fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {

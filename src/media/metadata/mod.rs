@@ -6,11 +6,14 @@
 
 pub mod ape;
 pub mod comments;
+mod gain;
 pub mod id3;
 pub mod ilst;
 pub mod keys;
 mod picture;
 pub mod read;
+
+use std::collections::HashSet;
 
 pub use keys::Key;
 
@@ -58,6 +61,14 @@ pub struct Chapter {
     pub title: String,
 }
 
+/// Texts that are carried at the most.
+pub const ITEMS_MAX: usize = 4096;
+/// Bytes of all texts together.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Pictures that are carried at the most.
+pub const PICTURES_MAX: usize = 32;
+/// Bytes of a picture: what a FLAC block holds.
+pub const PICTURE_BYTES_MAX: usize = (1 << 24) - 1024;
 /// Chapters that are carried at the most.
 pub const CHAPTERS_MAX: usize = 1024;
 
@@ -75,7 +86,7 @@ impl Metadata {
     /// first that has any.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
-        let known: Vec<Key> = self.items.iter().map(|item| item.key.clone()).collect();
+        let known: HashSet<Key> = self.items.iter().map(|item| item.key.clone()).collect();
         self.items.extend(other.items.into_iter().filter(|item| !known.contains(&item.key)));
         if self.pictures.is_empty() {
             self.pictures = other.pictures;
@@ -84,6 +95,22 @@ impl Metadata {
             self.chapters = other.chapters;
         }
         self
+    }
+
+    /// Leaves out what is too much to carry; how many texts and pictures that were.
+    pub fn limit(&mut self) -> (usize, usize) {
+        let mut bytes = 0;
+        let fitting = self.items.iter().take(ITEMS_MAX).take_while(|item| {
+            bytes += item.value.len();
+            bytes <= TEXT_BYTES_MAX
+        });
+        let kept = fitting.count();
+        let texts = self.items.len() - kept;
+        self.items.truncate(kept);
+        let before = self.pictures.len();
+        self.pictures.retain(|picture| (1..=PICTURE_BYTES_MAX).contains(&picture.bytes.len()));
+        self.pictures.truncate(PICTURES_MAX);
+        (texts, before - self.pictures.len())
     }
 
     /// The same with the texts a person gave in place of the source's.
