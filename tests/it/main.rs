@@ -17,5 +17,6 @@ mod jobs;
 mod lock_down;
 mod metadata;
 mod protocol;
+mod referees;
 mod samples;
 mod sign_in;
