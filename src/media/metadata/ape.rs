@@ -54,7 +54,19 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     tag.dump_to(&mut bytes, WriteOptions::new()).map_err(|error| error.to_string())?;
+    say_footer(&mut bytes);
     Ok(bytes)
+}
+
+/// Header and footer are 32 bytes each, their flags at byte 20. Bit 30 means that there is no
+/// footer; lofty sets it all the same.
+fn say_footer(tag: &mut [u8]) {
+    const EDGE: usize = 32;
+    for edge in [0, tag.len().saturating_sub(EDGE)] {
+        if let Some(highest) = tag.get_mut(edge + 23) {
+            *highest &= !0x40;
+        }
+    }
 }
 
 /// The key of a kind of picture; APEv2 has one picture of a kind, so the next free one for a second.

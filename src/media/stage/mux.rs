@@ -58,7 +58,9 @@ pub fn prepare(
     // No name is given: a name that looks like a path would be opened by some muxers.
     let io = sink_io(sink, insertion, watch)?;
     let mut output = ffmpeg_next::format::output_to_stream(io, None, Some(plan.muxer))?;
-    if plan.exactness == Exactness::BitExact {
+    // Without it libav writes an APE tag of its own, with its name in it, before ours.
+    let has_ape_tag = matches!(plan.format, Format::Wv | Format::Tta);
+    if plan.exactness == Exactness::BitExact || has_ape_tag {
         output::set_bitexact(&mut output);
     }
     Ok(Prepared { output, ending })
