@@ -11,12 +11,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tempfile::NamedTempFile;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Ended, Outcome, Refused, cause, open_source};
+use super::{Ended, Outcome, Refused, cause, open_source, say};
 use crate::base::{CancelToken, StopReason};
+use crate::media::convert::plan_only;
 use crate::media::failure::FailureCode;
 use crate::media::options::{OPTIONS, parse};
 use crate::media::request::Exactness;
-use crate::media::{Catalog, Conversion, Format, Limits, Output, Progress, Request, Sink};
+use crate::media::{Catalog, Conversion, Format, Limits, Output, Progress, Request, Sink, report};
 
 pub(super) fn command() -> Command {
     let command =
@@ -28,6 +29,7 @@ pub(super) fn command() -> Command {
             .arg(Arg::new("progress").long("progress").value_parser(["bar", "json", "none"]).help(
                 "json writes one object a line to stderr; the default is a bar on a terminal",
             ))
+            .arg(flag("plan").help("say as JSON what would be done, and do nothing"))
             .arg(flag("bitexact").hide(true));
     OPTIONS.iter().fold(command, |command, option| {
         command.arg(
@@ -54,6 +56,9 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     let input = path_of(arguments, "INPUT");
     let output = path_of(arguments, "OUTPUT");
     let request = request(arguments, output)?;
+    if arguments.get_flag("plan") {
+        return say_plan(input, &request);
+    }
     let target = Target::open(output, arguments.get_flag("force"))?;
     let sink = target.sink().map_err(|error| cannot_write(output, &error))?;
     let conversion = Conversion {
@@ -83,6 +88,20 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     }
 }
 
+fn say_plan(input: &Path, request: &Request) -> Outcome {
+    let limits = Limits { decoded_seconds: f64::INFINITY, ..Limits::default() };
+    let source = open_source(input)?;
+    let (probe, plan) = plan_only(&source, &limits, request)
+        .map_err(|failure| Refused::Failed(format!("{}: {}", input.display(), failure.message)))?;
+    let json = serde_json::json!({
+        "source": report::source(&probe, &plan),
+        "planned": report::planned(&plan),
+    });
+    let json = serde_json::to_string_pretty(&json)
+        .map_err(|error| Refused::Failed(format!("the plan cannot be printed: {error}")))?;
+    say(&format!("{json}\n"))
+}
+
 fn path_of<'a>(arguments: &'a ArgMatches, name: &str) -> &'a Path {
     arguments.get_one::<PathBuf>(name).map_or(Path::new(""), PathBuf::as_path)
 }
@@ -93,15 +112,17 @@ fn request(arguments: &ArgMatches, output: &Path) -> Result<Request, Refused> {
         arguments.get_one::<String>(option.name).map(|value| (option.name, value.as_str()))
     });
     let by_extension = format_of(output);
-    if by_extension.is_none() && arguments.get_one::<String>("format").is_none() {
+    let is_named =
+        ["format", "preset"].iter().any(|name| arguments.get_one::<String>(name).is_some());
+    if by_extension.is_none() && !is_named {
         return Err(Refused::Usage(format!(
             "{}: no format is known by this extension; say --format, one of {}",
             output.display(),
             Format::ALL.map(Format::as_str).join(", ")
         )));
     }
-    let mut request = parse(by_extension.unwrap_or(Format::Mp3), given)
-        .map_err(|error| Refused::Usage(error.to_string()))?;
+    let mut request =
+        parse(by_extension, given).map_err(|error| Refused::Usage(error.to_string()))?;
     if arguments.get_flag("bitexact") {
         request.exactness = Exactness::BitExact;
     }

@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{Outcome, Refused, say};
 use crate::media::Catalog;
+use crate::media::options::PRESETS;
 
 pub(super) fn command() -> Command {
     Command::new("formats").about("List the target formats of this build").arg(
@@ -28,6 +29,12 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         if let Some(reason) = entry.missing() {
             table.push_str(&format!("         {reason}\n"));
         }
+    }
+    table.push_str("\npreset     options\n");
+    for preset in &PRESETS {
+        let options = preset.options.iter().map(|(name, value)| format!("{name}={value}"));
+        let options = options.collect::<Vec<_>>().join(" ");
+        table.push_str(&format!("{:<10} {options}\n", preset.name));
     }
     say(&table)
 }

@@ -6,7 +6,7 @@ use super::error::JobsError;
 use crate::media::options::parse;
 use crate::media::plan::plan_options;
 use crate::media::sniff::{Kind, sniff};
-use crate::media::{Catalog, Format, Request};
+use crate::media::{Catalog, Request};
 
 /// Which contents are taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub type OptionPairs = [(String, String)];
 /// `Option` or `Unsupported`, naming the option and what would work.
 pub fn check_options(pairs: &OptionPairs) -> Result<Request, JobsError> {
     let given = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let request = parse(Format::Mp3, given)?;
+    let request = parse(None, given)?;
     plan_options(&request, Catalog::of_this_build().entry(request.format))?;
     Ok(request)
 }

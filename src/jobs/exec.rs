@@ -16,7 +16,7 @@ use crate::media::catalog::Catalog;
 use crate::media::crash::CrashRecord;
 use crate::media::failure::{Failure, FailureCode, Stage};
 use crate::media::progress::Snapshot;
-use crate::media::{Conversion, Limits, Output, Plan, Probe, Sink, Source, convert};
+use crate::media::{Conversion, Limits, Output, Sink, Source, convert, report};
 use crate::storage::{Key, LocalStorage};
 
 /// Runs conversions of stored files.
@@ -87,8 +87,8 @@ impl Executor {
         let done = convert(&conversion, source, Sink::new(file, limit), &mut |probe, plan| {
             if let Some(begun) = begun.take() {
                 begun(Begun {
-                    source: source_json(probe, plan).to_string(),
-                    planned: plan_json(plan).to_string(),
+                    source: report::source(probe, plan).to_string(),
+                    planned: report::planned(plan).to_string(),
                 });
             }
         })?;
@@ -175,31 +175,6 @@ fn output_name(filename: &str, extension: &str) -> String {
     format!("{}.{extension}", stem.filter(|stem| !stem.is_empty()).unwrap_or("output"))
 }
 
-fn source_json(probe: &Probe, plan: &Plan) -> Value {
-    let stream = probe.audio.iter().find(|stream| stream.index == plan.stream);
-    json!({
-        "container": probe.container,
-        "codec": stream.map(|stream| &stream.codec),
-        "sample_rate": stream.map(|stream| stream.sample_rate),
-        "channels": stream.map(|stream| stream.channels),
-        "bits_per_sample": stream.map(|stream| stream.bits_per_sample).filter(|&bits| bits > 0),
-        "duration_seconds":
-            stream.and_then(|stream| stream.duration_seconds).or(probe.duration_seconds),
-    })
-}
-
-fn plan_json(plan: &Plan) -> Value {
-    let spec = Catalog::of_this_build().entry(plan.format).spec;
-    json!({
-        "container": spec.container,
-        "encoder": plan.encoder,
-        "bitrate_bps": plan.bit_rate.map(|rate| rate.bits_per_second()),
-        "quality": plan.vbr_quality,
-        "copied": false,
-        "warnings": plan.warnings,
-    })
-}
-
 fn output_json(
     done: &Output,
     artifact: ArtifactId,
@@ -207,23 +182,14 @@ fn output_json(
     bytes: u64,
     counted: &Snapshot,
 ) -> Value {
-    let spec = Catalog::of_this_build().entry(done.plan.format).spec;
-    json!({
-        "artifact_id": artifact.to_string(),
-        "filename": name,
-        "bytes": bytes,
-        "container": spec.container,
-        "codec": spec.codec_of(done.plan.encoder),
-        "encoder": done.plan.encoder,
-        "bitrate_bps": done.bit_rate,
-        "sample_rate": done.sample_rate,
-        "channels": done.channels,
-        "duration_seconds": done.duration_seconds,
-        "copied": false,
-        "frames_decoded": counted.frames_decoded,
-        "frames_encoded": counted.frames_encoded,
-        "speed": counted.speed,
-    })
+    let mut output = report::output(done);
+    output["artifact_id"] = artifact.to_string().into();
+    output["filename"] = name.into();
+    output["bytes"] = bytes.into();
+    output["frames_decoded"] = counted.frames_decoded.into();
+    output["frames_encoded"] = counted.frames_encoded.into();
+    output["speed"] = json!(counted.speed);
+    output
 }
 
 #[cfg(test)]

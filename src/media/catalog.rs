@@ -37,7 +37,25 @@ pub struct FormatSpec {
     pub summary: &'static str,
     /// What its options mean.
     pub coding: Coding,
+    /// What its container has a place for.
+    pub holds: Holds,
 }
+
+/// What a container has a place for beside the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// Texts: title, artist and the like.
+    pub tags: bool,
+    /// Pictures.
+    pub covers: bool,
+    /// Chapters with titles.
+    pub chapters: bool,
+}
+
+const EVERYTHING: Holds = Holds { tags: true, covers: true, chapters: true };
+const NO_CHAPTERS: Holds = Holds { chapters: false, ..EVERYTHING };
+const NO_COVERS: Holds = Holds { covers: false, ..EVERYTHING };
+const NOTHING: Holds = Holds { tags: false, covers: false, chapters: false };
 
 /// How a format spends bits.
 #[derive(Debug)]
@@ -158,23 +176,47 @@ pub const fn pcm_encoder(format: Format, depth: BitDepth) -> Option<(&'static st
         (Format::Aiff, BitDepth::Int32) => Some(("pcm_s32be", "s32")),
         (Format::Aiff, BitDepth::Float32) => Some(("pcm_f32be", "flt")),
         (
-            Format::Mp3 | Format::M4a | Format::Opus | Format::Ogg | Format::Flac | Format::Alac,
+            Format::Mp3
+            | Format::M4a
+            | Format::M4b
+            | Format::Aac
+            | Format::Opus
+            | Format::Mka
+            | Format::Webm
+            | Format::Ogg
+            | Format::Ac3
+            | Format::Flac
+            | Format::Alac
+            | Format::Wv
+            | Format::Tta,
             _,
         ) => None,
     }
 }
 
-/// The standard bitrate of a lossy format for `channels` channels: per channel half of stereo's.
-#[must_use]
-pub fn standard_bitrate(coding: &Coding, channels: u32) -> Option<BitRate> {
-    match coding {
-        Coding::Lossy { stereo_kbit: [_, standard, _], .. } => {
-            Some(BitRate::kbit(standard * channels.max(1) / 2).clamp(BitRate::MIN, BitRate::MAX))
+impl FormatSpec {
+    /// The standard bitrate of a lossy format for `channels` channels: per channel half of
+    /// stereo's; AC-3, made for surround, has its own figure for that.
+    #[must_use]
+    pub fn standard_bitrate(&self, channels: u32) -> Option<BitRate> {
+        const AC3_SURROUND: BitRate = BitRate::kbit(448);
+        match self.coding {
+            Coding::Lossy { .. } if self.encoder == "ac3" && channels > 2 => Some(AC3_SURROUND),
+            Coding::Lossy { stereo_kbit: [_, standard, _], .. } => {
+                let rate = BitRate::kbit(standard * channels.max(1) / 2);
+                Some(rate.clamp(BitRate::MIN, BitRate::MAX))
+            }
+            Coding::Quality { .. } | Coding::Lossless { .. } => None,
         }
-        Coding::Quality { .. } | Coding::Lossless { .. } => None,
     }
 }
 
+const AAC: Coding = Coding::Lossy { stereo_kbit: [96, 160, 256], vbr: None, effort: None };
+const OPUS: Coding = Coding::Lossy {
+    stereo_kbit: [64, 128, 192],
+    vbr: None,
+    effort: Some(Scale { least: 0, most: 10 }),
+};
 const ALL_DEPTHS: &[BitDepth] =
     &[BitDepth::Int16, BitDepth::Int24, BitDepth::Int32, BitDepth::Float32];
 const UP_TO_24: &[BitDepth] = &[BitDepth::Int16, BitDepth::Int24];
@@ -194,6 +236,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 vbr: Some(Scale { least: 0, most: 9 }),
                 effort: None,
             },
+            holds: EVERYTHING,
         },
         Format::M4a => &FormatSpec {
             label: "M4A",
@@ -203,7 +246,30 @@ fn spec(format: Format) -> &'static FormatSpec {
             extension: "m4a",
             mime_type: "audio/mp4",
             summary: "AAC, at home on phones and Apple devices",
-            coding: Coding::Lossy { stereo_kbit: [96, 160, 256], vbr: None, effort: None },
+            coding: AAC,
+            holds: EVERYTHING,
+        },
+        Format::M4b => &FormatSpec {
+            label: "M4B",
+            encoder: "aac",
+            muxer: "ipod",
+            container: "mp4",
+            extension: "m4b",
+            mime_type: "audio/mp4",
+            summary: "an audiobook for phones and Apple devices, with chapters",
+            coding: AAC,
+            holds: EVERYTHING,
+        },
+        Format::Aac => &FormatSpec {
+            label: "AAC",
+            encoder: "aac",
+            muxer: "adts",
+            container: "adts",
+            extension: "aac",
+            mime_type: "audio/aac",
+            summary: "a bare stream for radio and old devices; starts with a moment of silence",
+            coding: AAC,
+            holds: EVERYTHING,
         },
         Format::Opus => &FormatSpec {
             label: "Opus",
@@ -213,11 +279,41 @@ fn spec(format: Format) -> &'static FormatSpec {
             extension: "opus",
             mime_type: "audio/ogg",
             summary: "the best sound per byte, for browsers and newer players",
-            coding: Coding::Lossy {
-                stereo_kbit: [64, 128, 192],
-                vbr: None,
-                effort: Some(Scale { least: 0, most: 10 }),
-            },
+            coding: OPUS,
+            holds: EVERYTHING,
+        },
+        Format::Mka => &FormatSpec {
+            label: "Matroska",
+            encoder: "libopus",
+            muxer: "matroska",
+            container: "matroska",
+            extension: "mka",
+            mime_type: "audio/x-matroska",
+            summary: "Opus in Matroska, for players of films",
+            coding: OPUS,
+            holds: EVERYTHING,
+        },
+        Format::Webm => &FormatSpec {
+            label: "WebM",
+            encoder: "libopus",
+            muxer: "webm",
+            container: "webm",
+            extension: "webm",
+            mime_type: "audio/webm",
+            summary: "Opus in WebM, for web pages",
+            coding: OPUS,
+            holds: NO_COVERS,
+        },
+        Format::Ac3 => &FormatSpec {
+            label: "AC-3",
+            encoder: "ac3",
+            muxer: "ac3",
+            container: "ac3",
+            extension: "ac3",
+            mime_type: "audio/ac3",
+            summary: "surround for discs and receivers",
+            coding: Coding::Lossy { stereo_kbit: [128, 192, 256], vbr: None, effort: None },
+            holds: NOTHING,
         },
         Format::Ogg => &FormatSpec {
             label: "Ogg Vorbis",
@@ -232,6 +328,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 steps: [2, 5, 8],
                 about_kbit: [96, 160, 256],
             },
+            holds: EVERYTHING,
         },
         Format::Flac => &FormatSpec {
             label: "FLAC",
@@ -246,6 +343,7 @@ fn spec(format: Format) -> &'static FormatSpec {
                 effort: Some(Scale { least: 0, most: 12 }),
                 percent_of_pcm: 60,
             },
+            holds: EVERYTHING,
         },
         Format::Alac => &FormatSpec {
             label: "ALAC",
@@ -256,6 +354,33 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/mp4",
             summary: "Apple's own, for archives on Apple devices",
             coding: Coding::Lossless { depths: UP_TO_24, effort: None, percent_of_pcm: 60 },
+            holds: EVERYTHING,
+        },
+        Format::Wv => &FormatSpec {
+            label: "WavPack",
+            encoder: "wavpack",
+            muxer: "wv",
+            container: "wavpack",
+            extension: "wv",
+            mime_type: "audio/x-wavpack",
+            summary: "about half of the size, floating point too",
+            coding: Coding::Lossless {
+                depths: ALL_DEPTHS,
+                effort: Some(Scale { least: 0, most: 8 }),
+                percent_of_pcm: 60,
+            },
+            holds: NO_CHAPTERS,
+        },
+        Format::Tta => &FormatSpec {
+            label: "TTA",
+            encoder: "tta",
+            muxer: "tta",
+            container: "tta",
+            extension: "tta",
+            mime_type: "audio/x-tta",
+            summary: "about half of the size, simple and fast",
+            coding: Coding::Lossless { depths: UP_TO_24, effort: None, percent_of_pcm: 62 },
+            holds: NO_CHAPTERS,
         },
         Format::Wav => &FormatSpec {
             label: "WAV",
@@ -266,6 +391,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/wav",
             summary: "plain samples, for editing",
             coding: Coding::Lossless { depths: ALL_DEPTHS, effort: None, percent_of_pcm: 100 },
+            holds: EVERYTHING,
         },
         Format::Aiff => &FormatSpec {
             label: "AIFF",
@@ -276,6 +402,7 @@ fn spec(format: Format) -> &'static FormatSpec {
             mime_type: "audio/aiff",
             summary: "plain samples, for editing on a Mac",
             coding: Coding::Lossless { depths: ALL_DEPTHS, effort: None, percent_of_pcm: 100 },
+            holds: EVERYTHING,
         },
     }
 }
@@ -293,9 +420,10 @@ mod tests {
 
     #[test]
     fn mono_gets_half_of_the_stereo_bitrate() {
-        let coding = &spec(Format::Mp3).coding;
-        assert_eq!(standard_bitrate(coding, 2), Some(BitRate::kbit(192)));
-        assert_eq!(standard_bitrate(coding, 1), Some(BitRate::kbit(96)));
-        assert_eq!(standard_bitrate(coding, 8), Some(BitRate::MAX));
+        let standard = |format, channels| spec(format).standard_bitrate(channels);
+        assert_eq!(standard(Format::Mp3, 2), Some(BitRate::kbit(192)));
+        assert_eq!(standard(Format::Mp3, 1), Some(BitRate::kbit(96)));
+        assert_eq!(standard(Format::M4a, 8), Some(BitRate::MAX));
+        assert_eq!(standard(Format::Ac3, 6), Some(BitRate::kbit(448)));
     }
 }

@@ -7,13 +7,15 @@ use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
 use super::limits::Limits;
+use super::loudness::{Adjustment, CEILING_DBTP, Loudness};
+use super::metadata::{Metadata, read};
 use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Probe};
 use super::progress::Progress;
-use super::request::Request;
+use super::request::{Carry, Format, Request};
+use super::run::measure;
 use super::run::serial::{self, Ran};
 use super::stage::demux::Demux;
-use super::tags;
 use crate::base::CancelToken;
 
 /// Log lines a failure carries.
@@ -49,12 +51,14 @@ pub struct Output {
     pub duration_seconds: f64,
     /// Mean bits per second of the coded sound, without the container.
     pub bit_rate: u64,
+    /// Loudness before, and the gain that was applied, where that was asked for.
+    pub loudness: Option<Adjustment>,
     /// Deviations, the plan's first.
     pub warnings: Vec<Warning>,
 }
 
 /// Converts. Blocks the calling thread for as long as it takes; everything libav logs meanwhile
-/// belongs to this conversion. `planned` is told the facts and the plan before work starts.
+/// belongs to this conversion. `tell` is told the facts and the plan before work starts.
 ///
 /// The sink's content is whole only when this returns `Ok`.
 ///
@@ -64,10 +68,10 @@ pub fn convert(
     conversion: &Conversion,
     source: Source,
     sink: Sink,
-    planned: &mut dyn FnMut(&Probe, &Plan),
+    tell: &mut dyn FnMut(&Probe, &Plan),
 ) -> Result<Output, Failure> {
     let log = CaptureGuard::start();
-    let result = carry_out(conversion, source, sink, planned, &log);
+    let result = carry_out(conversion, source, sink, tell, &log);
     result.map_err(|mut failure| {
         let lines = log.lines();
         failure.detail = lines
@@ -85,11 +89,47 @@ pub fn convert(
 ///
 /// # Errors
 /// A [`Failure`] of stage `reading`.
-pub fn examine(source: Source, limits: &Limits) -> Result<Probe, Failure> {
+pub fn examine(source: &Source, limits: &Limits) -> Result<Probe, Failure> {
     initialise()?;
     let log = CaptureGuard::start();
     let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
     probe::open(source, limits, &watch, &log).map(|opened| opened.probe)
+}
+
+/// What a conversion would do, without doing it.
+///
+/// # Errors
+/// As the conversion would fail before its work starts.
+pub fn plan_only(
+    source: &Source,
+    limits: &Limits,
+    request: &Request,
+) -> Result<(Probe, Plan), Failure> {
+    let probe = examine(source, limits)?;
+    let plan = planned(&probe, request)?;
+    Ok((probe, plan))
+}
+
+fn planned(probe: &Probe, request: &Request) -> Result<Plan, Failure> {
+    let entry = Catalog::of_this_build().entry(request.format);
+    plan::plan(probe, request, entry).map_err(|unsupported| {
+        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
+    })
+}
+
+/// Measures the loudness of a source's default stream, as it is.
+///
+/// # Errors
+/// As a conversion would fail.
+pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Failure> {
+    initialise()?;
+    let log = CaptureGuard::start();
+    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
+    let opened = probe::open(source, limits, &watch, &log)?;
+    // WAV takes any sound as it is.
+    let plan = planned(&opened.probe, &Request::new(Format::Wav))?;
+    let demux = Demux::new(opened.input, plan.stream);
+    measure::run(&plan, limits, &watch, demux)
 }
 
 fn initialise() -> Result<(), Failure> {
@@ -111,35 +151,49 @@ fn carry_out(
     conversion: &Conversion,
     source: Source,
     sink: Sink,
-    planned: &mut dyn FnMut(&Probe, &Plan),
+    tell: &mut dyn FnMut(&Probe, &Plan),
     log: &CaptureGuard,
 ) -> Result<Output, Failure> {
     initialise()?;
     let Conversion { request, limits, .. } = conversion;
     let watch = watch(&conversion.cancel, &conversion.progress);
-    let opened = probe::open(source, limits, &watch, log)?;
+    let opened = probe::open(&source, limits, &watch, log)?;
     let probe = opened.probe;
-    let entry = Catalog::of_this_build().entry(request.format);
-    let plan = plan::plan(&probe, request, entry).map_err(|unsupported| {
-        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
-    })?;
+    let mut plan = planned(&probe, request)?;
     let Some(stream) = probe.audio.iter().find(|stream| stream.index == plan.stream) else {
         unreachable!("the plan picks one of the probe's streams");
     };
-    if let Some(seconds) = length(&probe, stream) {
+    // What lies behind the end of the range is not read.
+    let declared = length(&probe, stream)
+        .map(|seconds| plan.range.end_seconds.map_or(seconds, |end| seconds.min(end)));
+    if let Some(seconds) = declared {
         conversion.progress.set_duration(seconds);
     }
-    planned(&probe, &plan);
-    let tags = tags::merged(&probe.tags, &stream.tags);
+    tell(&probe, &plan);
+    let mut metadata = carried_metadata(&plan, &probe, stream);
+    plan.warnings.extend(limit_warning(metadata.limit()));
+    let mut input = opened.input;
+    let adjustment = match plan.loudness {
+        None => None,
+        Some(target) => {
+            conversion.progress.set_passes(2);
+            let demux = Demux::new(input, plan.stream);
+            let adjustment = measure::run(&plan, limits, &watch, demux)?.adjusted_to(target);
+            plan.gain_db = Some(adjustment.gain_db - plan.encoder_gain_db);
+            plan.warnings.extend(loudness_warning(&adjustment));
+            input = probe::reopen(&source, limits, &watch, log)?;
+            conversion.progress.next_pass();
+            Some(adjustment)
+        }
+    };
     let noise_before = log.error_count();
-    let demux = Demux::new(opened.input, plan.stream);
-    let ran = serial::run(&plan, limits, &watch, demux, sink, &tags)?;
+    let demux = Demux::new(input, plan.stream);
+    let ran = serial::run(&plan, limits, &watch, demux, &sink, &metadata)?;
     // Errors while closing an output have nowhere to go but here.
     if let Some(fault) = watch.sink_fault.get() {
         return Err(super::stage::sink_failed(&fault));
     }
     let mut warnings = plan.warnings.clone();
-    let declared = length(&probe, stream);
     warnings.extend(damage_warning(&ran, declared, log.error_count() - noise_before));
     #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
     let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));
@@ -149,6 +203,7 @@ fn carry_out(
         channels: ran.channels,
         duration_seconds,
         bit_rate: mean_bit_rate(ran.coded_bytes, duration_seconds),
+        loudness: adjustment,
         warnings,
         probe,
         plan,
@@ -165,20 +220,68 @@ fn mean_bit_rate(bytes: u64, seconds: f64) -> u64 {
     (bytes as f64 * 8.0 / seconds.max(1e-3)) as u64
 }
 
+/// What the plan carries over, with the texts that were asked for.
+fn carried_metadata(plan: &Plan, probe: &Probe, stream: &AudioStream) -> Metadata {
+    let dictionaries = read::of_dictionaries(&probe.tags, &stream.tags);
+    let mut metadata = probe.metadata.clone().or(dictionaries);
+    if plan.carried.tags == Carry::Drop {
+        metadata.items.clear();
+    }
+    if plan.carried.cover == Carry::Drop {
+        metadata.pictures.clear();
+    }
+    if plan.carried.chapters == Carry::Drop {
+        metadata.chapters.clear();
+    }
+    if plan.loudness.is_some() {
+        metadata.forget_gain();
+    } else if plan.format == Format::Opus {
+        metadata.gain_for_opus();
+    } else {
+        metadata.gain_for_others();
+    }
+    metadata.cut_chapters(plan.range.start_seconds, plan.range.end_seconds);
+    metadata.overridden(&plan.overrides)
+}
+
+fn limit_warning((texts, pictures): (usize, usize)) -> Option<Warning> {
+    let what = match (texts, pictures) {
+        (0, 0) => return None,
+        (texts, 0) => format!("{texts} tags"),
+        (0, pictures) => format!("{pictures} pictures"),
+        (texts, pictures) => format!("{texts} tags and {pictures} pictures"),
+    };
+    Some(Warning::new("metadata_limited", format!("{what} are too much to carry over: left out.")))
+}
+
+fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
+    let target = adjustment.target_lufs;
+    match adjustment.output_lufs {
+        None => Some(Warning::new("silent", "The recording is silent: its loudness stays.")),
+        Some(reached) if adjustment.limited_by_peak => Some(Warning::new(
+            "loudness_limited",
+            format!(
+                "{target} LUFS would lift peaks above {CEILING_DBTP} dBTP: it is {reached:.1} LUFS."
+            ),
+        )),
+        Some(_) => None,
+    }
+}
+
 /// The stream's own length where the container says it, else the container's.
 fn length(probe: &Probe, stream: &AudioStream) -> Option<f64> {
     stream.duration_seconds.or(probe.duration_seconds)
 }
 
 fn damage_warning(ran: &Ran, declared: Option<f64>, errors_logged: usize) -> Option<Warning> {
-    let missing = declared.map_or(0.0, |declared| declared - ran.decoded_seconds);
+    let missing = declared.map_or(0.0, |declared| declared - ran.read.decoded_seconds);
     let ended_early = declared.is_some_and(|declared| missing > 1.0 && missing > declared / 10.0);
-    if ended_early || ran.broken_off {
+    if ended_early || ran.read.broken_off {
         return Some(Warning::new(
             "ended_early",
             format!(
                 "The sound breaks off at {}{}; everything up to there was converted.",
-                clock(ran.decoded_seconds),
+                clock(ran.read.decoded_seconds),
                 declared
                     .filter(|_| ended_early)
                     .map(|declared| format!(", though the file promises {}", clock(declared)))
@@ -186,8 +289,8 @@ fn damage_warning(ran: &Ran, declared: Option<f64>, errors_logged: usize) -> Opt
             ),
         ));
     }
-    if ran.damaged_packets > 0 || errors_logged > 0 {
-        let places = ran.damaged_packets.max(errors_logged as u64);
+    if ran.read.damaged_packets > 0 || errors_logged > 0 {
+        let places = ran.read.damaged_packets.max(errors_logged as u64);
         return Some(Warning::new(
             "damaged",
             format!(

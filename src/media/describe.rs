@@ -55,7 +55,7 @@ pub struct QualityView {
 pub struct OptionView {
     /// The word of the options.
     pub name: &'static str,
-    /// `choice` or `number`.
+    /// `choice`, `number`, `time` or `text`.
     pub kind: &'static str,
     /// Name for people.
     pub label: &'static str,
@@ -175,16 +175,87 @@ fn options(entry: &FormatEntry) -> Vec<OptionView> {
     options.retain(|option| option.kind == "choice" || option.max.is_some());
     options.push(rates(entry));
     options.push(channels(entry));
-    options.push(OptionView {
-        name: "tags",
+    options.extend(range());
+    options.push(loudness());
+    if entry.spec.holds.covers {
+        options.push(carried("cover", "Cover", "The cover picture."));
+    }
+    if entry.spec.holds.chapters {
+        options.push(carried("chapters", "Chapters", "Chapters with their titles."));
+    }
+    if entry.spec.holds.tags {
+        options.push(carried("tags", "Tags", "Title, artist and the like."));
+        options.extend(texts());
+    }
+    options
+}
+
+fn carried(name: &'static str, label: &'static str, hint: &str) -> OptionView {
+    OptionView {
+        name,
         kind: "choice",
-        label: "Tags",
-        hint: String::from("Title, artist and the like."),
+        label,
+        hint: hint.to_owned(),
         values: vec![value("keep", "Keep"), value("drop", "Leave out")],
         default: Some(String::from("keep")),
         ..OptionView::default()
-    });
-    options
+    }
+}
+
+fn loudness() -> OptionView {
+    OptionView {
+        name: "loudness",
+        kind: "choice",
+        label: "Loudness",
+        hint: String::from("Brings the recording to a loudness, by one gain for all of it."),
+        values: vec![
+            value("off", "Leave as it is"),
+            value("-14", "-14 LUFS, as streaming services play"),
+            value("-16", "-16 LUFS, for podcasts"),
+            value("-18", "-18 LUFS, as ReplayGain"),
+            value("-23", "-23 LUFS, for broadcast (EBU R128)"),
+        ],
+        unit: Some("LUFS"),
+        default: Some(String::from("off")),
+        ..OptionView::default()
+    }
+}
+
+fn range() -> [OptionView; 3] {
+    let time = |name, label, hint: &str| OptionView {
+        name,
+        kind: "time",
+        label,
+        hint: hint.to_owned(),
+        ..OptionView::default()
+    };
+    [
+        time("start", "Start", "Where to start, like 1:30 or 0:01:30.500."),
+        time("end", "End", "Where to end."),
+        time("duration", "Length", "How much from the start on, instead of an end."),
+    ]
+}
+
+fn texts() -> impl Iterator<Item = OptionView> {
+    const LABELS: [(&str, &str); 10] = [
+        ("title", "Title"),
+        ("artist", "Artist"),
+        ("album", "Album"),
+        ("album_artist", "Album artist"),
+        ("composer", "Composer"),
+        ("genre", "Genre"),
+        ("date", "Date"),
+        ("track", "Track"),
+        ("disc", "Disc"),
+        ("comment", "Comment"),
+    ];
+    LABELS.into_iter().map(|(name, label)| OptionView {
+        name,
+        kind: "text",
+        label,
+        hint: String::from("Instead of what the source says."),
+        ..OptionView::default()
+    })
 }
 
 fn value(value: impl ToString, label: impl ToString) -> ValueView {
@@ -308,7 +379,7 @@ mod tests {
                     .map(|v| (option.name, v))
             });
             for (name, value) in offered {
-                let request = parse(entry.format, [(name, value.as_str())]);
+                let request = parse(Some(entry.format), [(name, value.as_str())]);
                 let request = request.unwrap_or_else(|error| panic!("{name}={value}: {error}"));
                 let checked = super::super::plan::plan_options(&request, entry);
                 assert_eq!(checked, Ok(()), "{} {name}={value}", view.format);

@@ -6,18 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ffmpeg_next::format::context::StreamIo;
 
+use super::insert::{Inserting, Insertion};
 use super::progress::Progress;
 use crate::base::CancelToken;
 
-/// Bytes to convert: anything that reads and seeks.
+/// Bytes to convert: anything that reads and seeks. Clones read the same stream, one after the
+/// other: each is opened at its start.
+#[derive(Clone)]
 pub struct Source {
-    stream: Box<dyn ReadSeek>,
+    stream: Arc<Mutex<dyn ReadSeek>>,
     length: Option<u64>,
 }
 
-/// Place for the converted bytes: anything that writes and seeks.
+/// Place for the converted bytes. Clones are handles on the same place: libav writes through one,
+/// the container is finished through another once libav has let go.
+#[derive(Clone)]
 pub struct Sink {
-    stream: Box<dyn WriteSeek>,
+    stream: Arc<Mutex<dyn Place>>,
     limit: u64,
 }
 
@@ -25,14 +30,32 @@ pub struct Sink {
 pub trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
 
-/// A writable, seekable stream that may move to the job's thread.
-pub trait WriteSeek: Write + Seek + Send {}
-impl<T: Write + Seek + Send> WriteSeek for T {}
+/// A stream that is written, read back and cut, and may move to the job's thread.
+pub trait Place: Read + Write + Seek + Send {
+    /// Cuts it off behind `length` bytes.
+    ///
+    /// # Errors
+    /// What the stream says.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Place for std::fs::File {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
+
+impl Place for io::Cursor<Vec<u8>> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.get_mut().truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        Ok(())
+    }
+}
 
 impl Source {
     /// A source of `length` bytes, when that is known.
     pub fn new(stream: impl ReadSeek + 'static, length: Option<u64>) -> Self {
-        Self { stream: Box::new(stream), length }
+        Self { stream: Arc::new(Mutex::new(stream)), length }
     }
 
     /// Length in bytes, when it is known.
@@ -41,27 +64,45 @@ impl Source {
         self.length
     }
 
-    /// The stream itself, for a look before libav gets it.
-    pub fn stream(&mut self) -> &mut dyn ReadSeek {
-        &mut *self.stream
+    /// The stream itself, at its start, for a look before libav gets it.
+    ///
+    /// # Errors
+    /// What `look` or the stream says.
+    pub fn with<R>(&self, look: impl FnOnce(&mut dyn ReadSeek) -> io::Result<R>) -> io::Result<R> {
+        let mut stream = SharedSource(Arc::clone(&self.stream));
+        stream.seek(SeekFrom::Start(0))?;
+        look(&mut stream)
     }
 
-    /// The first bytes, at most `count`; the source stands at its start afterwards.
+    /// The first bytes, at most `count`.
     ///
     /// # Errors
     /// What the stream says.
-    pub fn peek(&mut self, count: usize) -> io::Result<Vec<u8>> {
-        let mut head = Vec::with_capacity(count);
-        (&mut self.stream).take(count as u64).read_to_end(&mut head)?;
-        self.stream.seek(SeekFrom::Start(0))?;
-        Ok(head)
+    pub fn peek(&self, count: usize) -> io::Result<Vec<u8>> {
+        self.with(|stream| {
+            let mut head = Vec::with_capacity(count);
+            stream.take(count as u64).read_to_end(&mut head)?;
+            Ok(head)
+        })
     }
 }
 
 impl Sink {
     /// A sink that refuses to grow beyond `limit` bytes.
-    pub fn new(stream: impl WriteSeek + 'static, limit: u64) -> Self {
-        Self { stream: Box::new(stream), limit }
+    pub fn new(stream: impl Place + 'static, limit: u64) -> Self {
+        Self { stream: Arc::new(Mutex::new(stream)), limit }
+    }
+
+    /// The place itself, once libav has let go of it: cancel and limit hold as before.
+    ///
+    /// # Errors
+    /// What `act` or the stream says.
+    pub fn with<R>(
+        &self,
+        watch: &Watch,
+        act: impl FnOnce(&mut dyn Place) -> io::Result<R>,
+    ) -> io::Result<R> {
+        act(&mut guarded_sink(self, watch))
     }
 }
 
@@ -118,12 +159,16 @@ pub struct Watch {
 ///
 /// # Errors
 /// Out of memory.
-pub fn source_io(source: Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
+pub fn source_io(source: &Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
     if let Some(length) = source.length {
         watch.progress.set_source_length(length);
     }
+    let mut stream = SharedSource(Arc::clone(&source.stream));
+    if let Err(error) = stream.seek(SeekFrom::Start(0)) {
+        watch.source_fault.note_error(&error);
+    }
     StreamIo::from_read_seek(Guarded {
-        stream: source.stream,
+        stream,
         position: 0,
         limit: u64::MAX,
         fault: watch.source_fault.clone(),
@@ -131,18 +176,77 @@ pub fn source_io(source: Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next:
     })
 }
 
-/// A sink as libav writes it: as [`source_io`], and it refuses to grow beyond its limit.
+/// A sink as libav writes it: as [`source_io`], and it refuses to grow beyond its limit. What is
+/// to be inserted is written where it belongs; libav knows nothing of it.
 ///
 /// # Errors
 /// Out of memory.
-pub fn sink_io(sink: Sink, watch: &Watch) -> Result<StreamIo, ffmpeg_next::Error> {
-    StreamIo::from_write_seek(Guarded {
-        stream: sink.stream,
+pub fn sink_io(
+    sink: &Sink,
+    insertion: Insertion,
+    watch: &Watch,
+) -> Result<StreamIo, ffmpeg_next::Error> {
+    StreamIo::from_write_seek(Inserting::new(guarded_sink(sink, watch), insertion))
+}
+
+fn guarded_sink(sink: &Sink, watch: &Watch) -> Guarded<Shared> {
+    Guarded {
+        stream: Shared(Arc::clone(&sink.stream)),
         position: 0,
         limit: sink.limit,
         fault: watch.sink_fault.clone(),
         watch: watch.clone(),
-    })
+    }
+}
+
+struct SharedSource(Arc<Mutex<dyn ReadSeek>>);
+
+impl Read for SharedSource {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+    }
+}
+
+impl Seek for SharedSource {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seek(target)
+    }
+}
+
+struct Shared(Arc<Mutex<dyn Place>>);
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, dyn Place + 'static> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read(buffer)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().flush()
+    }
+}
+
+impl Seek for Shared {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        self.lock().seek(target)
+    }
+}
+
+impl Place for Guarded<Shared> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.guard(|stream| stream.lock().truncate(length))
+    }
 }
 
 struct Guarded<T> {

@@ -26,31 +26,108 @@ const fn later(name: &'static str) -> OptionSpec {
 }
 
 /// Every option of the contract, `format` first.
-pub const OPTIONS: [OptionSpec; 20] = [
+pub const OPTIONS: [OptionSpec; 27] = [
     built("format", "FORMAT", "target format, as `audiomill formats` lists them"),
+    built("preset", "NAME", "options under one name, as `audiomill formats` lists them"),
     built("bitrate", "8k…512k", "bits per second over all channels, lossy formats"),
     built("quality", "NUMBER", "the codec's own VBR scale (mp3, ogg) or effort (flac, opus)"),
     built("sample_rate", "HZ", "samples per second; the nearest the encoder has"),
     built("channels", "1|2|6|8|keep", "number of channels"),
     built("bit_depth", "16|24|32|32f", "depth of lossless samples"),
     built("stream", "NUMBER", "which audio stream, counted from 0"),
+    built("start", "TIME", "where to start, in seconds or hh:mm:ss.mmm"),
+    built("end", "TIME", "where to end"),
+    built("duration", "TIME", "how much from the start on, instead of an end"),
+    built("loudness", "LUFS|off", "loudness to reach (EBU R128), like -16; two passes"),
     built("tags", "keep|drop", "whether tags are carried over"),
-    later("preset"),
-    later("start"),
-    later("end"),
-    later("duration"),
-    later("loudness"),
-    later("cover"),
-    later("chapters"),
+    built("cover", "keep|drop", "whether the cover picture is carried over"),
+    built("chapters", "keep|drop", "whether chapters are carried over"),
+    built("title", "TEXT", "sets this tag, as do the following"),
+    built("artist", "TEXT", "performer"),
+    built("album", "TEXT", "album"),
+    built("album_artist", "TEXT", "performer of the album"),
+    built("composer", "TEXT", "composer"),
+    built("genre", "TEXT", "genre"),
+    built("date", "TEXT", "year, or year-month-day"),
+    built("track", "TEXT", "number, or number/total"),
+    built("disc", "TEXT", "number, or number/total"),
+    built("comment", "TEXT", "comment"),
     later("reencode"),
     later("threads"),
-    later("title"),
-    later("artist"),
-    later("album"),
 ];
 
-/// Formats of the contract that this build has not.
-const LATER_FORMATS: [&str; 7] = ["m4b", "aac", "wv", "tta", "ac3", "mka", "webm"];
+/// Options under one name.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Preset {
+    /// The word.
+    pub name: &'static str,
+    /// Name for people.
+    pub label: &'static str,
+    /// One sentence.
+    pub hint: &'static str,
+    /// What it stands for; explicit options win.
+    #[serde(serialize_with = "as_map")]
+    pub options: &'static [(&'static str, &'static str)],
+}
+
+fn as_map<S: serde::Serializer>(
+    options: &&'static [(&'static str, &'static str)],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.collect_map(options.iter().copied())
+}
+
+const fn preset(
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    options: &'static [(&'static str, &'static str)],
+) -> Preset {
+    Preset { name, label, hint, options }
+}
+
+/// Every preset, in the order lists show them.
+pub const PRESETS: [Preset; 6] = [
+    preset(
+        "voice",
+        "Voice",
+        "Speech, small and clear.",
+        &[("format", "opus"), ("channels", "1"), ("bitrate", "32k")],
+    ),
+    preset(
+        "music",
+        "Music",
+        "Plays everywhere, as good as MP3 gets.",
+        &[("format", "mp3"), ("quality", "0")],
+    ),
+    preset(
+        "podcast",
+        "Podcast",
+        "Plays everywhere, as loud as podcasts are.",
+        &[("format", "mp3"), ("bitrate", "128k"), ("loudness", "-16")],
+    ),
+    preset(
+        "audiobook",
+        "Audiobook",
+        "One voice, with chapters, for phones.",
+        &[("format", "m4b"), ("channels", "1"), ("bitrate", "64k")],
+    ),
+    preset(
+        "archive",
+        "Archive",
+        "Nothing is thrown away.",
+        &[("format", "flac"), ("quality", "8")],
+    ),
+    preset(
+        "transcribe",
+        "Transcribe",
+        "Just enough for speech recognition.",
+        &[("format", "opus"), ("channels", "1"), ("bitrate", "16k")],
+    ),
+];
+
+/// Longest text of a tag, in bytes.
+const TAG_BYTES_MAX: usize = 4096;
 
 /// Why options were refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,9 +135,6 @@ pub enum OptionError {
     /// The target format is none of ours.
     #[error("There is no format \"{0}\"; the formats are {list}.", list = format_list())]
     FormatUnknown(String),
-    /// The contract names the format, this build has it not.
-    #[error("The format \"{0}\" is not built yet; the formats are {list}.", list = format_list())]
-    FormatNotBuilt(&'static str),
     /// No option has this name.
     #[error("There is no option \"{0}\"; the options are {list}.", list = option_list())]
     Unknown(String),
@@ -80,6 +154,14 @@ pub enum OptionError {
     /// Given twice.
     #[error("The option \"{0}\" is given twice.")]
     Twice(&'static str),
+    /// Options that say the same thing, or nothing together.
+    #[error("{message}")]
+    Conflict {
+        /// The option at fault.
+        name: &'static str,
+        /// One sentence.
+        message: String,
+    },
 }
 
 impl OptionError {
@@ -87,56 +169,140 @@ impl OptionError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::FormatUnknown(_) | Self::FormatNotBuilt(_) => "format_unknown",
+            Self::FormatUnknown(_) => "format_unknown",
             Self::Unknown(_) => "option_unknown",
             Self::NotBuilt(_) => "option_unsupported",
-            Self::Value { .. } | Self::Twice(_) => "option_invalid",
+            Self::Value { .. } | Self::Twice(_) | Self::Conflict { .. } => "option_invalid",
         }
     }
 }
 
-/// Reads options given as name and value; an empty value is "not given".
+/// Reads options given as name and value; an empty value is "not given". `named` is the format that
+/// something else than an option has named, such as the name of the output.
 ///
 /// # Errors
 /// The first option that is unknown, not built, given twice or malformed. Whether the target
 /// format can take it is the plan's question.
 pub fn parse<'a>(
-    default_format: Format,
+    named: Option<Format>,
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Request, OptionError> {
-    let mut request = Request::new(default_format);
-    let mut seen = [false; OPTIONS.len()];
+    let mut given: Vec<(&'static str, &str)> = Vec::new();
     for (name, value) in pairs {
-        let position = OPTIONS
+        let option = OPTIONS
             .iter()
-            .position(|option| option.name == name)
+            .find(|option| option.name == name)
             .ok_or_else(|| OptionError::Unknown(shortened(name)))?;
-        let option = &OPTIONS[position];
         if value.is_empty() {
             continue;
         }
-        if std::mem::replace(&mut seen[position], true) {
+        if given.iter().any(|(known, _)| *known == option.name) {
             return Err(OptionError::Twice(option.name));
         }
         if !option.built {
             return Err(OptionError::NotBuilt(option.name));
         }
-        apply(&mut request, option.name, value)?;
+        given.push((option.name, value));
     }
+    let mut request = Request::new(named.unwrap_or(Format::Mp3));
+    let mut duration = None;
+    for (name, value) in with_preset(named, &given)? {
+        match name {
+            "duration" => {
+                let seconds = seconds(value).filter(|seconds| *seconds > 0.0);
+                duration = Some(seconds.ok_or_else(|| invalid("duration", value, TIMES))?);
+            }
+            "preset" => {}
+            name => apply(&mut request, name, value)?,
+        }
+    }
+    settle_range(&mut request, duration)?;
     Ok(request)
 }
 
+/// The options given, before them those of the preset that nothing given speaks against. How a
+/// preset spends bits holds for its own format only.
+fn with_preset<'a>(
+    named: Option<Format>,
+    given: &[(&'static str, &'a str)],
+) -> Result<Vec<(&'static str, &'a str)>, OptionError> {
+    let value =
+        |name: &str| given.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let Some(word) = value("preset") else { return Ok(given.to_vec()) };
+    let preset = PRESETS.iter().find(|preset| preset.name == word);
+    let preset = preset.ok_or_else(|| {
+        invalid("preset", word, "voice, music, podcast, audiobook, archive, transcribe")
+    })?;
+    let format = value("format").or(named.map(Format::as_str));
+    let own = preset.options.iter().find(|(name, _)| *name == "format").map(|(_, own)| *own);
+    let is_own = format.is_none() || format == own;
+    let spends = |name: &str| matches!(name, "bitrate" | "quality");
+    let spends_otherwise = given.iter().any(|(name, _)| spends(name));
+    let taken = preset.options.iter().copied().filter(|(name, _)| match *name {
+        "format" => format.is_none(),
+        name if spends(name) => is_own && !spends_otherwise,
+        name => value(name).is_none(),
+    });
+    Ok(taken.chain(given.iter().copied()).collect())
+}
+
+/// What times look like.
+const TIMES: &str = "a time like 90, 1:30 or 0:01:30.500";
+
+/// `end` and `duration` say the same thing; a range that ends before it starts is none.
+fn settle_range(request: &mut Request, duration: Option<f64>) -> Result<(), OptionError> {
+    let range = &mut request.range;
+    if let Some(duration) = duration {
+        if range.end_seconds.is_some() {
+            return Err(OptionError::Conflict {
+                name: "duration",
+                message: String::from("\"end\" and \"duration\" say the same thing: give one."),
+            });
+        }
+        range.end_seconds = Some(range.start_seconds + duration);
+    }
+    match range.end_seconds {
+        Some(end) if end <= range.start_seconds => Err(OptionError::Conflict {
+            name: "end",
+            message: format!(
+                "\"end\" ({end} s) is not after \"start\" ({} s).",
+                range.start_seconds
+            ),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Reads seconds, `mm:ss` or `hh:mm:ss`, each with a fraction if need be.
+fn seconds(text: &str) -> Option<f64> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let parts: Vec<&str> = whole.split(':').collect();
+    if !digits(fraction) || parts.len() > 3 || !parts.iter().all(|part| digits(part)) {
+        return None;
+    }
+    let mut total = 0.0;
+    for (place, part) in parts.iter().enumerate() {
+        let value: u32 = part.parse().ok()?;
+        // Only the first part may be 60 or more: 90:00 is an hour and a half, 1:90 is a slip.
+        if place > 0 && value >= 60 {
+            return None;
+        }
+        total = total * 60.0 + f64::from(value);
+    }
+    Some(total + format!("0.{fraction}").parse::<f64>().ok()?)
+}
+
+fn invalid(name: &'static str, value: &str, allowed: &'static str) -> OptionError {
+    OptionError::Value { name, value: shortened(value), allowed }
+}
+
 fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), OptionError> {
-    let invalid = |allowed| OptionError::Value { name, value: shortened(value), allowed };
+    let invalid = |allowed| invalid(name, value, allowed);
     match name {
         "format" => {
-            request.format = Format::parse(value).ok_or_else(|| {
-                let later = LATER_FORMATS.iter().find(|later| **later == value);
-                later.map_or_else(
-                    || OptionError::FormatUnknown(shortened(value)),
-                    |later| OptionError::FormatNotBuilt(later),
-                )
-            })?;
+            request.format =
+                Format::parse(value).ok_or_else(|| OptionError::FormatUnknown(shortened(value)))?;
         }
         "bitrate" => {
             let rate = BitRate::parse(value).ok_or_else(|| invalid("8k to 512k, like 192k"))?;
@@ -167,12 +333,38 @@ fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), O
         "stream" => {
             request.stream = Some(number(value, 0_usize, 63).ok_or_else(|| invalid("0 to 63"))?);
         }
-        "tags" => {
-            request.tags = match value {
+        "loudness" => {
+            const ALLOWED: &str = "-40 to -5 LUFS, or off";
+            request.loudness = match value {
+                "off" => None,
+                value => Some(number(value, -40.0, -5.0).ok_or_else(|| invalid(ALLOWED))?),
+            };
+        }
+        "tags" | "cover" | "chapters" => {
+            let carry = match value {
                 "keep" => Carry::Keep,
                 "drop" => Carry::Drop,
                 _ => return Err(invalid("keep or drop")),
             };
+            match name {
+                "tags" => request.tags = carry,
+                "cover" => request.cover = carry,
+                _ => request.chapters = carry,
+            }
+        }
+        "start" => {
+            request.range.start_seconds = seconds(value).ok_or_else(|| invalid(TIMES))?;
+        }
+        "end" => {
+            request.range.end_seconds = Some(seconds(value).ok_or_else(|| invalid(TIMES))?);
+        }
+        "title" | "artist" | "album" | "album_artist" | "composer" | "genre" | "date" | "track"
+        | "disc" | "comment" => {
+            if value.len() > TAG_BYTES_MAX || value.contains(|c: char| c.is_control() && c != '\n')
+            {
+                return Err(invalid("at most 4096 bytes of text without control characters"));
+            }
+            request.overrides.push((name, value.to_owned()));
         }
         // OPTIONS and this match are compared by a test.
         _ => return Err(OptionError::NotBuilt(name)),
@@ -206,10 +398,40 @@ fn option_list() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::Range;
     use super::*;
 
     fn parsed(pairs: &[(&str, &str)]) -> Result<Request, OptionError> {
-        parse(Format::Mp3, pairs.iter().copied())
+        parse(None, pairs.iter().copied())
+    }
+
+    #[test]
+    fn a_preset_stands_for_its_options_and_explicit_ones_win() {
+        let preset = |named, pairs: &[(&str, &str)]| {
+            let request = parse(named, pairs.iter().copied()).expect("a request");
+            (request.format, request.bitrate, request.channels)
+        };
+        let voice = [("preset", "voice")];
+        assert_eq!(preset(None, &voice), (Format::Opus, Some(BitRate::kbit(32)), Some(1)));
+        // Its bitrate is Opus' own.
+        assert_eq!(preset(Some(Format::Mp3), &voice), (Format::Mp3, None, Some(1)));
+        assert_eq!(
+            preset(None, &[("preset", "voice"), ("channels", "2"), ("bitrate", "64k")]),
+            (Format::Opus, Some(BitRate::kbit(64)), Some(2))
+        );
+        let music = parsed(&[("bitrate", "128k"), ("preset", "music")]).expect("a request");
+        assert_eq!((music.quality, music.bitrate), (None, Some(BitRate::kbit(128))));
+        for preset in &PRESETS {
+            let request = parsed(&[("preset", preset.name)]).expect(preset.name);
+            let entry = crate::media::Catalog::of_this_build().entry(request.format);
+            assert_eq!(
+                crate::media::plan::plan_options(&request, entry),
+                Ok(()),
+                "{}",
+                preset.name
+            );
+        }
+        assert!(parsed(&[("preset", "loud")]).is_err());
     }
 
     #[test]
@@ -235,6 +457,30 @@ mod tests {
                 other => panic!("{}: {other:?}", option.name),
             }
         }
+    }
+
+    #[test]
+    fn times_are_seconds_or_clock_times() {
+        let range = |pairs: &[(&str, &str)]| parsed(pairs).map(|request| request.range);
+        let whole = Range::default();
+        assert_eq!(range(&[("start", "0")]), Ok(whole));
+        assert_eq!(
+            range(&[("start", "1:30.5"), ("end", "0:02:00")]),
+            Ok(Range { start_seconds: 90.5, end_seconds: Some(120.0) })
+        );
+        assert_eq!(
+            range(&[("duration", "2.25"), ("start", "100")]),
+            Ok(Range { start_seconds: 100.0, end_seconds: Some(102.25) })
+        );
+        for wrong in ["-1", "1:60", "1:2:3:4", "abc", "1.", ".5", "1e3", "0x1", "1:", "99999999999"]
+        {
+            let code = range(&[("start", wrong)]).map_err(|error| error.code());
+            assert_eq!(code, Err("option_invalid"), "{wrong}");
+        }
+        let said = |pairs: &[(&str, &str)]| parsed(pairs).map_err(|error| error.to_string());
+        assert!(said(&[("end", "3"), ("duration", "2")]).is_err_and(|e| e.contains("give one")));
+        assert!(said(&[("start", "5"), ("end", "5")]).is_err_and(|e| e.contains("not after")));
+        assert!(said(&[("duration", "0")]).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::ffi::input::{self, StreamFacts, StreamKind};
 use super::ffi::log::CaptureGuard;
 use super::io::{Source, Watch, source_io};
 use super::limits::Limits;
+use super::metadata::{Chapter, Metadata, read};
 use super::prescan::{self, Verdict};
 use super::sniff::{HEAD_BYTES, Kind, sniff};
 use super::stage::failed;
@@ -38,10 +39,13 @@ pub struct Probe {
     /// The audio streams, in container order.
     #[serde(rename = "streams")]
     pub audio: Vec<AudioStream>,
-    /// Attached pictures.
+    /// Number of attached pictures.
     pub covers: usize,
-    /// Chapters.
-    pub chapters: usize,
+    /// Chapters, by time.
+    pub chapters: Vec<Chapter>,
+    /// Texts and pictures as far as they do not depend on the stream that is chosen.
+    #[serde(skip)]
+    pub metadata: Metadata,
     /// Tags of the container, in order.
     #[serde(serialize_with = "tags_as_map")]
     pub tags: Vec<(String, String)>,
@@ -103,7 +107,7 @@ pub struct Opened {
 /// A [`Failure`] of stage `reading` that says what the content is or lacks. The caller attaches
 /// the log lines.
 pub fn open(
-    mut source: Source,
+    source: &Source,
     limits: &Limits,
     watch: &Watch,
     log: &CaptureGuard,
@@ -114,7 +118,7 @@ pub fn open(
         return Err(Failure::new(FailureCode::EmptyFile, Stage::Reading, "The file is empty."));
     }
     let kind = sniff(&head);
-    let tags = prescan::scan(source.stream()).map_err(|error| cannot_read(&error))?;
+    let tags = source.with(|stream| prescan::scan(stream)).map_err(|error| cannot_read(&error))?;
     if tags == Verdict::TooMany {
         return Err(Failure::new(
             FailureCode::LimitExceeded,
@@ -122,12 +126,29 @@ pub fn open(
             format!("The file brings more than {} tags.", prescan::TAGS_MAX),
         ));
     }
+    let tagged = source.with(read::tagged).map_err(|error| cannot_read(&error))?;
     let started = Instant::now();
     let opened = open_input(source, limits, watch);
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
-    let probe = examine(&input, kind, limits)?;
+    let mut probe = examine(&input, kind, limits)?;
+    probe.metadata = tagged.or(read::of_input(&input));
+    probe.covers = probe.metadata.pictures.len();
+    probe.chapters.clone_from(&probe.metadata.chapters);
     Ok(Opened { input, probe })
+}
+
+/// Opens a source again that [`open`] has taken before.
+///
+/// # Errors
+/// As [`open`].
+pub fn reopen(
+    source: &Source,
+    limits: &Limits,
+    watch: &Watch,
+    log: &CaptureGuard,
+) -> Result<Input, Failure> {
+    open_input(source, limits, watch).map_err(|error| cannot_open(error, Kind::Unknown, watch, log))
 }
 
 fn cannot_read(error: &std::io::Error) -> Failure {
@@ -135,7 +156,7 @@ fn cannot_read(error: &std::io::Error) -> Failure {
     Failure::new(FailureCode::InputGone, Stage::Reading, message)
 }
 
-fn open_input(source: Source, limits: &Limits, watch: &Watch) -> Result<Input, Error> {
+fn open_input(source: &Source, limits: &Limits, watch: &Watch) -> Result<Input, Error> {
     let mut options = Dictionary::new();
     // Custom I/O needs no protocol at all; nested opens are refused by the empty list.
     options.set("protocol_whitelist", "");
@@ -227,8 +248,9 @@ fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure>
         container: container_word(&input::container(input)),
         duration_seconds: input::duration_seconds(input),
         audio: usable,
-        covers: streams.iter().filter(|stream| stream.kind == StreamKind::Picture).count(),
-        chapters: input::chapter_count(input),
+        covers: 0,
+        chapters: Vec::new(),
+        metadata: Metadata::default(),
         tags: input::tags(input),
     })
 }

@@ -10,6 +10,11 @@ use super::failure::Stage;
 pub struct Progress {
     started: Instant,
     stage: AtomicU8,
+    /// Passes over the source that are over, and all there will be.
+    passes_over: AtomicU8,
+    passes: AtomicU8,
+    /// When this pass began, since `started`.
+    pass_began_us: AtomicU64,
     frames_decoded: AtomicU64,
     frames_encoded: AtomicU64,
     samples_decoded: AtomicU64,
@@ -53,6 +58,9 @@ impl Default for Progress {
         Self {
             started: Instant::now(),
             stage: AtomicU8::new(0),
+            passes_over: AtomicU8::new(0),
+            passes: AtomicU8::new(1),
+            pass_began_us: AtomicU64::new(0),
             frames_decoded: AtomicU64::new(0),
             frames_encoded: AtomicU64::new(0),
             samples_decoded: AtomicU64::new(0),
@@ -75,6 +83,21 @@ impl Progress {
             Stage::Writing => 3,
         };
         self.stage.store(code, Ordering::Relaxed);
+    }
+
+    /// Says over how many passes the percent spreads; 1 unless told.
+    pub fn set_passes(&self, passes: u8) {
+        self.passes.store(passes.max(1), Ordering::Relaxed);
+    }
+
+    /// Says that the next pass begins, at the start of the source.
+    pub fn next_pass(&self) {
+        self.pass_began_us
+            .store(microseconds(self.started.elapsed().as_secs_f64()), Ordering::Relaxed);
+        self.source_bytes.store(0, Ordering::Relaxed);
+        // Counted before the position falls: a reader in between sees the higher percent.
+        self.passes_over.fetch_add(1, Ordering::Relaxed);
+        self.position_us.store(0, Ordering::Relaxed);
     }
 
     /// Says how long the source is.
@@ -120,11 +143,15 @@ impl Progress {
         let duration_seconds =
             Some(seconds(self.duration_us.load(Ordering::Relaxed))).filter(|&known| known > 0.0);
         let elapsed = self.started.elapsed().as_secs_f64();
-        let speed = (elapsed > 0.2 && position_seconds > 0.0).then(|| position_seconds / elapsed);
-        let share = match duration_seconds {
+        let in_pass = elapsed - seconds(self.pass_began_us.load(Ordering::Relaxed));
+        let speed = (in_pass > 0.2 && position_seconds > 0.0).then(|| position_seconds / in_pass);
+        let share_of_pass = match duration_seconds {
             Some(duration) => Some(position_seconds / duration),
             None => self.share_of_bytes(),
         };
+        let passes = f64::from(self.passes.load(Ordering::Relaxed));
+        let over = f64::from(self.passes_over.load(Ordering::Relaxed));
+        let share = share_of_pass.map(|share| (over + share.min(1.0)) / passes);
         let eta_seconds = speed
             .zip(share)
             .and_then(|(_, share)| (share > 0.0).then(|| (elapsed / share - elapsed).max(0.0)));

@@ -21,11 +21,25 @@ pub enum Format {
     Wav,
     /// PCM in AIFF.
     Aiff,
+    /// AAC in MP4, an audiobook.
+    M4b,
+    /// AAC in ADTS, a stream without a container.
+    Aac,
+    /// WavPack.
+    Wv,
+    /// True Audio.
+    Tta,
+    /// AC-3, a stream without a container.
+    Ac3,
+    /// Opus in Matroska.
+    Mka,
+    /// Opus in WebM.
+    Webm,
 }
 
 impl Format {
     /// Every format, in the order the catalogue shows them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Mp3,
         Self::M4a,
         Self::Opus,
@@ -34,6 +48,13 @@ impl Format {
         Self::Ogg,
         Self::Alac,
         Self::Aiff,
+        Self::M4b,
+        Self::Aac,
+        Self::Wv,
+        Self::Tta,
+        Self::Ac3,
+        Self::Mka,
+        Self::Webm,
     ];
 
     /// The word of the options and the API.
@@ -48,6 +69,13 @@ impl Format {
             Self::Alac => "alac",
             Self::Wav => "wav",
             Self::Aiff => "aiff",
+            Self::M4b => "m4b",
+            Self::Aac => "aac",
+            Self::Wv => "wv",
+            Self::Tta => "tta",
+            Self::Ac3 => "ac3",
+            Self::Mka => "mka",
+            Self::Webm => "webm",
         }
     }
 
@@ -101,6 +129,31 @@ pub enum Carry {
     Drop,
 }
 
+/// A part of a recording, in seconds from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Range {
+    /// Where it starts; 0 is the beginning.
+    pub start_seconds: f64,
+    /// Where it ends; `None` is the end of the recording.
+    pub end_seconds: Option<f64>,
+}
+
+impl Range {
+    /// Whether it is the recording as it is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The samples it covers at `sample_rate`, nearest: the first one, and the first one after it.
+    #[must_use]
+    pub fn in_samples(&self, sample_rate: u32) -> (u64, Option<u64>) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
+        let samples = |seconds: f64| (seconds * f64::from(sample_rate)).round() as u64;
+        (samples(self.start_seconds), self.end_seconds.map(samples))
+    }
+}
+
 /// Whether outputs may name the library's version and moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exactness {
@@ -127,8 +180,18 @@ pub struct Request {
     pub bit_depth: Option<BitDepth>,
     /// Which audio stream, counted from 0 among the audio streams.
     pub stream: Option<usize>,
+    /// Which part of the recording.
+    pub range: Range,
+    /// Loudness to reach, in LUFS; `None` leaves it.
+    pub loudness: Option<f64>,
     /// Whether tags are carried over.
     pub tags: Carry,
+    /// Whether pictures are carried over.
+    pub cover: Carry,
+    /// Whether chapters are carried over.
+    pub chapters: Carry,
+    /// Tags to set whatever the source says: libav's generic key and the text.
+    pub overrides: Vec<(&'static str, String)>,
     /// For comparisons with the command.
     pub exactness: Exactness,
 }
@@ -145,7 +208,12 @@ impl Request {
             channels: None,
             bit_depth: None,
             stream: None,
+            range: Range::default(),
+            loudness: None,
             tags: Carry::Keep,
+            cover: Carry::Keep,
+            chapters: Carry::Keep,
+            overrides: Vec::new(),
             exactness: Exactness::Ordinary,
         }
     }

@@ -83,6 +83,124 @@ fn sound_of_any_channel_layout_fits_every_target() {
 }
 
 #[test]
+fn a_range_is_cut_to_the_sample_and_tags_are_what_was_asked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let source = folder.path().join("in.wav");
+    std::fs::write(&source, plain_wav(3)).expect("written");
+    let input = path("in.wav");
+    let convert = |name: &str, options: &[&str]| {
+        let output = path(name);
+        let mut arguments = vec!["convert", "--force", &input, &output];
+        arguments.extend_from_slice(options);
+        run(&arguments)
+    };
+    // Two halves of a cut are the whole.
+    assert!(convert("a.wav", &["--end", "1.23456"]).status.success());
+    assert!(convert("b.wav", &["--start", "1.23456", "--title", "Part 2"]).status.success());
+    let samples = |name: &str| {
+        let bytes = std::fs::read(folder.path().join(name)).expect("read");
+        let data = bytes.windows(4).position(|window| window == b"data").expect("a data chunk");
+        let length = u32::from_le_bytes(bytes[data + 4..data + 8].try_into().expect("4 bytes"));
+        bytes[data + 8..][..length as usize].to_vec()
+    };
+    let joined = [samples("a.wav"), samples("b.wav")].concat();
+    assert!(joined == samples("in.wav"), "a cut loses or doubles samples");
+    assert_eq!(samples("a.wav").len() / 4, 54_444);
+    assert!(convert("c.opus", &["--start", "0:01", "--duration", "1.5"]).status.success());
+    assert_eq!(decoded_samples(&folder.path().join("c.opus")), 72_000);
+    let behind = convert("d.wav", &["--start", "3.5"]);
+    assert_eq!(behind.status.code(), Some(1));
+    assert!(stderr(&behind).contains("3.000 s long: nothing lies behind"), "{}", stderr(&behind));
+    let nowhere = convert("e.ac3", &["--title", "x"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(stderr(&nowhere).contains("AC-3 has no place for tags"), "{}", stderr(&nowhere));
+    assert_eq!(entries(folder.path()), ["a.wav", "b.wav", "c.opus", "in.wav"]);
+}
+
+/// Loudness by the ebur128 crate, which shares no code with libav: LUFS and true peak in dBTP.
+fn loudness_of(file: &Path) -> (f64, f64) {
+    let decoded = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i", file.to_str().expect("a path")])
+        .args(["-f", "f32le", "-ac", "2", "-ar", "44100", "-"])
+        .output()
+        .expect("the ffmpeg command");
+    let samples: Vec<f32> = decoded
+        .stdout
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("4 bytes")))
+        .collect();
+    let mut meter = ebur128::EbuR128::new(2, 44_100, ebur128::Mode::all()).expect("a meter");
+    meter.add_frames_f32(&samples).expect("measured");
+    let peak = (0..2).map(|channel| meter.true_peak(channel).expect("a peak")).fold(0.0, f64::max);
+    (meter.loudness_global().expect("a loudness"), 20.0 * peak.log10())
+}
+
+#[test]
+fn loudness_reaches_its_target_or_says_why_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Without the hiss that a lossy codec throws away.
+    let input = music(folder.path(), "in.wav", 8, &["-af", "lowpass=6000"]);
+    let convert = |name: &str, target: &str, input: &Path| {
+        let output = folder.path().join(name);
+        let arguments = ["convert", "--force", "--loudness", target];
+        let paths = [input, &output].map(|path| path.to_str().expect("a path"));
+        let ran = run(&[&arguments[..], &paths].concat());
+        assert!(ran.status.success(), "{name}: {}", stderr(&ran));
+        (loudness_of(&output), stderr(&ran))
+    };
+    for (name, target) in [("a.flac", -16.0), ("a.mp3", -23.0), ("a.opus", -18.0)] {
+        let ((reached, _), said) = convert(name, &target.to_string(), &input);
+        assert!((reached - target).abs() < 0.1, "{name}: {reached} instead of {target}");
+        assert!(!said.contains("LUFS"), "{said}");
+    }
+    // A click takes the room that the target would need.
+    let click = folder.path().join("click.wav");
+    let mut wav = plain_wav(4);
+    wav[44 + 4000..44 + 4004].copy_from_slice(&[0, 0x60, 0, 0x60]);
+    for byte in (44..wav.len()).step_by(2).filter(|at| !(4040..4050).contains(at)) {
+        let quiet = i16::from_le_bytes([wav[byte], wav[byte + 1]]) / 8;
+        wav[byte..byte + 2].copy_from_slice(&quiet.to_le_bytes());
+    }
+    std::fs::write(&click, &wav).expect("written");
+    let ((reached, peak), said) = convert("b.flac", "-10", &click);
+    assert!(reached < -10.5 && said.contains("would lift peaks above -1.5 dBTP"), "{said}");
+    assert!((-1.7..=-1.4).contains(&peak), "{peak} dBTP");
+    let silence = music(folder.path(), "silence.wav", 2, &["-af", "volume=0"]);
+    let (_, said) = convert("c.flac", "-16", &silence);
+    assert!(said.contains("silent"), "{said}");
+    let probe = run(&["probe", "--loudness", input.to_str().expect("a path")]);
+    let probe: Value = serde_json::from_slice(&probe.stdout).expect("JSON");
+    let measured = probe["loudness"]["integrated_lufs"].as_f64().expect("a loudness");
+    assert!((measured - loudness_of(&input).0).abs() < 0.1, "{measured}");
+}
+
+#[test]
+fn a_plan_is_told_and_nothing_is_made() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plan = |name: &str, more: &[&str], arguments: &[&str]| {
+        let input = music(folder.path(), name, 2, more);
+        let output = folder.path().join("out.mp3");
+        let paths = [&input, &output].map(|path| path.to_str().expect("a path"));
+        let ran = run(&[&["convert", "--plan"][..], arguments, &paths].concat());
+        assert!(ran.status.success(), "{}", stderr(&ran));
+        let told: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        told["planned"].clone()
+    };
+    let standard = plan("a.wav", &[], &[]);
+    assert_eq!(standard["bitrate_bps"], 192_000);
+    // What a lossy source has lost does not come back.
+    assert_eq!(plan("b.mp3", &["-b:a", "64k"], &[])["bitrate_bps"], 64_000);
+    assert_eq!(plan("c.m4a", &["-ac", "1", "-b:a", "50k"], &[])["bitrate_bps"], 56_000);
+    assert_eq!(plan("d.mp3", &["-b:a", "64k"], &["--format", "ogg"])["quality"], 0);
+    assert_eq!(plan("d.mp3", &["-b:a", "64k"], &["--bitrate", "128k"])["bitrate_bps"], 128_000);
+    let shrunk = plan("e.wav", &["-c:a", "pcm_s24le"], &["--format", "flac", "--bit-depth", "16"]);
+    assert_eq!(shrunk["dither"], true);
+    assert_eq!(plan("f.wav", &[], &["--preset", "podcast"])["loudness_lufs"], -16.0);
+    assert!(!folder.path().join("out.mp3").exists());
+}
+
+#[test]
 fn tags_of_stream_and_container_reach_the_output() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input =
@@ -133,7 +251,7 @@ fn wrong_usage_is_2_and_says_what_would_work() {
             &["convert", "a.wav", "a.flac", "--bitrate", "192k"],
             "FLAC is lossless and takes no bitrate",
         ),
-        (&["convert", "a.wav", "a.mp3", "--loudness", "-16"], "not built yet"),
+        (&["convert", "a.wav", "a.mp3", "--threads", "2"], "not built yet"),
         (&["convert", "a.wav", "a.mp3", "--nonsense"], "unexpected argument"),
         (&["frobnicate"], "unrecognized subcommand"),
         (&["serve", "--workers", "none"], "WORKERS is \"none\""),
@@ -289,10 +407,18 @@ fn an_interrupt_ends_it_while_it_waits_for_its_source() {
 #[test]
 fn the_catalogue_lists_every_format_with_its_options() {
     let text = run(&["formats"]);
-    assert_eq!(String::from_utf8_lossy(&text.stdout).lines().count(), 9);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert_eq!(text.lines().take_while(|line| !line.is_empty()).count(), 16);
+    assert!(text.contains("transcribe format=opus channels=1 bitrate=16k"), "{text}");
     let json: Value = serde_json::from_slice(&run(&["formats", "--json"]).stdout).expect("JSON");
     let names: Vec<_> =
         json.as_array().expect("a list").iter().map(|f| f["format"].clone()).collect();
-    assert_eq!(names, ["mp3", "m4a", "opus", "flac", "wav", "ogg", "alac", "aiff"]);
+    assert_eq!(
+        names,
+        [
+            "mp3", "m4a", "opus", "flac", "wav", "ogg", "alac", "aiff", "m4b", "aac", "wv", "tta",
+            "ac3", "mka", "webm"
+        ]
+    );
     assert!(json.as_array().expect("a list").iter().all(|f| f["available"] == true));
 }

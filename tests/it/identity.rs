@@ -20,20 +20,29 @@ const fn case(
     Case { extension, ours, theirs }
 }
 
-const LOSSY: [Case; 6] = [
+const LOSSY: [Case; 11] = [
     case("mp3", &["--bitrate", "192k"], &["-b:a", "192k"]),
     case("mp3", &["--quality", "2"], &["-q:a", "2"]),
     case("m4a", &["--bitrate", "128k"], &["-c:a", "aac", "-b:a", "128k"]),
     case("opus", &["--bitrate", "96k"], &["-b:a", "96k"]),
     case("ogg", &[], &["-c:a", "libvorbis", "-q:a", "5"]),
+    case("m4b", &["--bitrate", "96k"], &["-f", "ipod", "-c:a", "aac", "-b:a", "96k"]),
+    case("aac", &["--bitrate", "128k"], &["-b:a", "128k"]),
+    case("ac3", &["--bitrate", "192k"], &["-b:a", "192k"]),
+    case("mka", &["--bitrate", "96k"], &["-c:a", "libopus", "-b:a", "96k"]),
+    case("webm", &["--bitrate", "96k"], &["-c:a", "libopus", "-b:a", "96k"]),
     case(
         "mp3",
         &["--sample-rate", "32000", "--channels", "1", "--bitrate", "96k"],
         &["-ar", "32000", "-ac", "1", "-b:a", "96k"],
     ),
 ];
-const LOSSLESS: [Case; 2] =
-    [case("flac", &[], &[]), case("m4a", &["--format", "alac"], &["-c:a", "alac"])];
+const LOSSLESS: [Case; 4] = [
+    case("flac", &[], &[]),
+    case("m4a", &["--format", "alac"], &["-c:a", "alac"]),
+    case("wv", &[], &[]),
+    case("tta", &[], &[]),
+];
 const PCM_16: [Case; 2] =
     [case("wav", &[], &["-c:a", "pcm_s16le"]), case("aiff", &[], &["-c:a", "pcm_s16be"])];
 const PCM_24: [Case; 2] =
@@ -97,7 +106,7 @@ fn compressed_sources_to_every_target_are_what_the_command_makes() {
     ];
     for input in &inputs {
         let pcm = if input.ends_with("in.flac") { &PCM_24 } else { &PCM_16 };
-        for case in LOSSY[..5].iter().chain(&LOSSLESS).chain(pcm) {
+        for case in LOSSY[..10].iter().chain(&LOSSLESS).chain(pcm) {
             compare(folder.path(), input, case);
         }
     }
@@ -108,7 +117,7 @@ fn real_music_of_the_corpus_is_what_the_command_makes() {
     let Some(corpus) = corpus() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["aac-mp4/music-moov-end.m4a", "aac-mp4/librivox-sonnet-9s.aac"] {
-        for case in LOSSY[..5].iter().chain(&LOSSLESS).chain(&PCM_16) {
+        for case in LOSSY[..10].iter().chain(&LOSSLESS).chain(&PCM_16) {
             compare(folder.path(), &corpus.join(name), case);
         }
     }

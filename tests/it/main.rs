@@ -15,5 +15,8 @@ mod command_line;
 mod identity;
 mod jobs;
 mod lock_down;
+mod metadata;
 mod protocol;
+mod referees;
+mod samples;
 mod sign_in;

@@ -8,6 +8,7 @@ use crate::http::response::body::{Body, json_unless_known};
 use crate::http::service::{Call, Server};
 use crate::media::Catalog;
 use crate::media::describe::describe;
+use crate::media::options::PRESETS;
 use crate::media::request::Format;
 
 /// Endings a file picker offers where it must be told: what can be opened, not what can be made.
@@ -24,6 +25,7 @@ pub(super) fn catalogue(server: &Server, call: &Call) -> Result<Response<Body>, 
         "default": Format::Mp3.as_str(),
         "accept": ACCEPT,
         "max_upload_bytes": server.jobs().settings().max_upload.0,
+        "presets": PRESETS,
         "formats": describe(Catalog::of_this_build()),
     });
     Ok(json_unless_known(&call.head.headers, &answer))

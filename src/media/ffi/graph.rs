@@ -10,10 +10,12 @@ use ffmpeg_next::ffi::{
     AVChannelLayout, AVChannelOrder, AVSampleFormat, av_buffersink_get_ch_layout,
     av_buffersink_get_format, av_buffersink_get_sample_rate, av_channel_layout_compare,
     av_channel_layout_copy, av_channel_layout_describe, av_channel_layout_uninit,
-    av_get_sample_fmt_name, avfilter_link,
+    av_get_sample_fmt_name, av_opt_set, avfilter_link,
 };
 use ffmpeg_next::filter::Graph;
 use ffmpeg_next::{Error, Rational, filter, frame};
+
+use super::dictionary;
 
 /// Shape of the samples of a frame: format, rate and layout.
 pub struct Shape {
@@ -151,21 +153,51 @@ fn sample_format(number: i32) -> AVSampleFormat {
         .unwrap_or(AVSampleFormat::AV_SAMPLE_FMT_NONE)
 }
 
-/// `abuffer → aformat → abuffersink`, configured.
+/// What a graph does to the sound.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// Samples of the source that come out, counted from the first one handed in: the first, and
+    /// the first after them.
+    pub samples: Option<(u64, Option<u64>)>,
+    /// Gain in dB, applied in double precision.
+    pub gain_db: Option<f64>,
+    /// Whether samples that lose bits are dithered (triangular).
+    pub dither: bool,
+    /// Argument text of `aformat`; empty where anything is welcome.
+    pub format: String,
+    /// Whether the sound is measured, in the end, by EBU R 128.
+    pub is_measured: bool,
+}
+
+/// `abuffer → atrim → volume → aformat → ebur128 → abuffersink`, configured; what the chain does not
+/// ask for is left out.
 pub struct AudioGraph {
     graph: Graph,
 }
 
 impl AudioGraph {
-    /// Builds the graph for frames of `shape`; `aformat` is the argument text of that filter, or
-    /// empty where anything is welcome. Runs with one thread.
+    /// Builds the graph for frames of `shape`. Runs with one thread.
     ///
     /// # Errors
     /// What libav says; an impossible conversion is `InvalidData` or EINVAL.
-    pub fn build(shape: &Shape, aformat: &str) -> Result<Self, Error> {
+    pub fn build(shape: &Shape, chain: &Chain) -> Result<Self, Error> {
         let mut graph = Graph::new();
         // SAFETY: the graph is ours and not configured yet.
-        unsafe { (*graph.as_mut_ptr()).nb_threads = 1 };
+        unsafe {
+            (*graph.as_mut_ptr()).nb_threads = 1;
+            if chain.dither {
+                // For the resampler that libavfilter puts in by itself.
+                let code = av_opt_set(
+                    graph.as_mut_ptr().cast(),
+                    c"aresample_swr_opts".as_ptr(),
+                    c"dither_method=triangular".as_ptr(),
+                    0,
+                );
+                if code < 0 {
+                    return Err(Error::from(code));
+                }
+            }
+        }
         let rate = shape.sample_rate;
         let layout = match shape.layout_name() {
             Some(name) => format!("channel_layout={name}"),
@@ -176,10 +208,25 @@ impl AudioGraph {
             shape.format_name()
         );
         let mut last = add(&mut graph, "abuffer", "in", &arguments)?;
-        if !aformat.is_empty() {
-            let conversion = add(&mut graph, "aformat", "format", aformat)?;
-            link(last, conversion)?;
-            last = conversion;
+        let mut append = |kind: &str, arguments: &str| {
+            let filter = add(&mut graph, kind, kind, arguments)?;
+            link(last, filter)?;
+            last = filter;
+            Ok::<(), Error>(())
+        };
+        if let Some((start, end)) = chain.samples {
+            let end = end.map(|end| format!(":end_sample={end}")).unwrap_or_default();
+            append("atrim", &format!("start_sample={start}{end}"))?;
+            append("asetpts", "PTS-STARTPTS")?;
+        }
+        if let Some(gain) = chain.gain_db {
+            append("volume", &format!("volume={gain:.6}dB:precision=double"))?;
+        }
+        if !chain.format.is_empty() {
+            append("aformat", &chain.format)?;
+        }
+        if chain.is_measured {
+            append("ebur128", "metadata=1:peak=true:framelog=verbose")?;
         }
         let sink = add_sink(&mut graph)?;
         link(last, sink)?;
@@ -194,12 +241,15 @@ impl AudioGraph {
         }
     }
 
-    /// Hands `frame` over; it is empty afterwards.
+    /// Hands `frame` over; it is empty afterwards, unless it lies behind the last sample wanted.
     ///
     /// # Errors
     /// What libav says.
     pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
-        self.source(|source| source.source().add(frame))
+        match self.source(|source| source.source().add(frame)) {
+            Err(Error::Eof) => Ok(()),
+            result => result,
+        }
     }
 
     /// Says that no frame follows.
@@ -287,6 +337,29 @@ fn link(from: RawFilter, to: RawFilter) -> Result<(), Error> {
     // SAFETY: both belong to one live, unconfigured graph; each filter used here has pad 0.
     let code = unsafe { avfilter_link(from, 0, to, 0) };
     if code < 0 { Err(Error::from(code)) } else { Ok(()) }
+}
+
+/// Cuts a frame down to its first `samples` samples; a frame that has fewer stays.
+pub fn shorten(frame: &mut frame::Audio, samples: u64) {
+    if let Ok(samples) = i32::try_from(samples)
+        && u64::from(samples.unsigned_abs()) < frame.samples() as u64
+    {
+        // SAFETY: the frame is ours, and fewer samples than its buffers hold are always there.
+        unsafe { (*frame.as_mut_ptr()).nb_samples = samples };
+    }
+}
+
+/// What the meter has measured up to a frame: integrated LUFS, range in LU, highest true peak as an
+/// amplitude. `None` on frames it says nothing on.
+#[must_use]
+pub fn measured(frame: &frame::Audio) -> Option<(f64, f64, f64)> {
+    // SAFETY: the dictionary belongs to the frame, which nobody changes while it is borrowed.
+    let entries = unsafe { dictionary::entries((*frame.as_ptr()).metadata) };
+    let number = |name: &str| {
+        let found = entries.iter().find(|(key, _)| key == name);
+        found.and_then(|(_, value)| value.parse::<f64>().ok())
+    };
+    Some((number("lavfi.r128.I")?, number("lavfi.r128.LRA")?, number("lavfi.r128.true_peak")?))
 }
 
 /// # Safety

@@ -93,11 +93,67 @@ pub fn tags(input: &Input) -> Vec<(String, String)> {
     unsafe { dictionary::entries((*input.as_ptr()).metadata) }
 }
 
-/// Number of chapters.
+/// One chapter as the demuxer tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChapterFacts {
+    /// Start in seconds.
+    pub start_seconds: f64,
+    /// End in seconds.
+    pub end_seconds: f64,
+    /// Its texts, in order.
+    pub tags: Vec<(String, String)>,
+}
+
+/// The chapters, in container order, at most `limit`.
 #[must_use]
-pub fn chapter_count(input: &Input) -> usize {
-    // SAFETY: the context is alive as long as `input`.
-    unsafe { (*input.as_ptr()).nb_chapters as usize }
+pub fn chapters(input: &Input, limit: usize) -> Vec<ChapterFacts> {
+    // SAFETY: the context is alive as long as `input`; the array holds `nb_chapters` pointers to
+    // live chapters, each with a dictionary of its own.
+    unsafe {
+        let context = input.as_ptr();
+        (0..((*context).nb_chapters as usize).min(limit))
+            .map(|index| {
+                let chapter = &**(*context).chapters.add(index);
+                ChapterFacts {
+                    start_seconds: seconds(chapter.start, chapter.time_base),
+                    end_seconds: seconds(chapter.end, chapter.time_base),
+                    tags: dictionary::entries(chapter.metadata),
+                }
+            })
+            .collect()
+    }
+}
+
+/// One attached picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PictureFacts {
+    /// Its file.
+    pub bytes: Vec<u8>,
+    /// Its texts: `title` is the description, `comment` the kind in words.
+    pub tags: Vec<(String, String)>,
+}
+
+/// The attached pictures, in container order, none larger than `limit` bytes.
+#[must_use]
+pub fn pictures(input: &Input, limit: usize) -> Vec<PictureFacts> {
+    (0..input.nb_streams() as usize)
+        .filter_map(|index| {
+            let stream = raw_stream(input, index)?;
+            // SAFETY: the stream is alive; the packet of an attached picture holds `size` bytes.
+            unsafe {
+                let stream = &*stream;
+                let length = usize::try_from(stream.attached_pic.size).ok()?;
+                let is_picture = stream.disposition & AV_DISPOSITION_ATTACHED_PIC != 0;
+                let data = stream.attached_pic.data;
+                (is_picture && !data.is_null() && (1..=limit).contains(&length)).then(|| {
+                    PictureFacts {
+                        bytes: std::slice::from_raw_parts(data, length).to_vec(),
+                        tags: dictionary::entries(stream.metadata),
+                    }
+                })
+            }
+        })
+        .collect()
 }
 
 /// Facts of every stream, in container order.

@@ -2,9 +2,10 @@
 
 use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::ffi::{
-    AV_NOPTS_VALUE, AVFMT_FLAG_BITEXACT, AVFMT_GLOBALHEADER, AVFMT_NOTIMESTAMPS,
-    AVFMT_TS_NONSTRICT, AVPacketSideDataType, AVRational, AVStream, av_rescale_q,
-    av_stream_new_side_data, avcodec_parameters_from_context, avformat_new_stream,
+    AV_INPUT_BUFFER_PADDING_SIZE, AV_NOPTS_VALUE, AVFMT_FLAG_BITEXACT, AVFMT_GLOBALHEADER,
+    AVFMT_NOTIMESTAMPS, AVFMT_TS_NONSTRICT, AVMediaType, AVPacketSideDataType, AVRational,
+    AVStream, av_mallocz, av_rescale_q, av_stream_new_side_data, avcodec_parameters_from_context,
+    avformat_new_stream,
 };
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Error, Packet};
@@ -28,6 +29,49 @@ pub fn set_bitexact(output: &mut Output) {
 pub fn set_tag(output: &mut Output, key: &str, value: &str) {
     // SAFETY: the dictionary belongs to the context, which is borrowed mutably.
     unsafe { dictionary::set(&raw mut (*output.as_mut_ptr()).metadata, key, value) };
+}
+
+/// Adds chapters; times in milliseconds.
+///
+/// # Errors
+/// What libav says: a chapter that ends before it starts, no memory.
+pub fn add_chapters<'a>(
+    output: &mut Output,
+    chapters: impl Iterator<Item = (i64, i64, &'a str)>,
+) -> Result<(), Error> {
+    for (id, (start, end, title)) in (0..).zip(chapters) {
+        // ffmpeg-next panics on a NUL.
+        let title = title.replace('\0', "");
+        output.add_chapter(id, (1, 1000), start, end.max(start), title)?;
+    }
+    Ok(())
+}
+
+/// Attaches a file, as Matroska keeps covers. Comes after the sound's stream.
+///
+/// # Errors
+/// No memory.
+pub fn attach(output: &mut Output, name: &str, mime_type: &str, bytes: &[u8]) -> Result<(), Error> {
+    const NO_MEMORY: Error = Error::Other { errno: ffmpeg_next::error::ENOMEM };
+    let length = i32::try_from(bytes.len()).map_err(|_| NO_MEMORY)?;
+    // SAFETY: the context is borrowed mutably and its header not written yet; the new stream and
+    // its codecpar belong to it. The extradata is a fresh allocation with the padding libav wants,
+    // owned by the codecpar from then on.
+    unsafe {
+        let stream = avformat_new_stream(output.as_mut_ptr(), std::ptr::null());
+        let extradata = av_mallocz(bytes.len() + AV_INPUT_BUFFER_PADDING_SIZE as usize);
+        if stream.is_null() || extradata.is_null() {
+            return Err(NO_MEMORY);
+        }
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), extradata.cast(), bytes.len());
+        let parameters = (*stream).codecpar;
+        (*parameters).codec_type = AVMediaType::AVMEDIA_TYPE_ATTACHMENT;
+        (*parameters).extradata = extradata.cast();
+        (*parameters).extradata_size = length;
+        dictionary::set(&raw mut (*stream).metadata, "filename", name);
+        dictionary::set(&raw mut (*stream).metadata, "mimetype", mime_type);
+    }
+    Ok(())
 }
 
 /// What of a source's stream the output's stream takes over.

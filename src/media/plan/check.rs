@@ -52,6 +52,12 @@ pub fn plan_options(request: &Request, entry: &FormatEntry) -> Result<(), Unsupp
             }
         }
     }
+    if let (false, Some((name, _))) = (entry.spec.holds.tags, request.overrides.first()) {
+        return Err(unsupported(
+            name,
+            format!("{label} has no place for tags; leave \"{name}\" out, or choose mka or m4a."),
+        ));
+    }
     plan_layouts(request, entry).map(|_| ())
 }
 

@@ -6,12 +6,15 @@ mod layout;
 
 pub use check::plan_options;
 
-use self::coding::{plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate};
+use self::coding::{
+    encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate, wants_dither,
+};
 use self::layout::{output_channels, plan_layouts};
 use super::catalog::FormatEntry;
 use super::failure::Warning;
+use super::metadata::read;
 use super::probe::{AudioStream, Probe};
-use super::request::{Carry, Exactness, Format, Request};
+use super::request::{Carry, Exactness, Format, Range, Request};
 use crate::base::BitRate;
 
 /// A decision, ready to be carried out, shown and reported.
@@ -35,12 +38,35 @@ pub struct Plan {
     pub compression_level: Option<i32>,
     /// What the encoder may be given; libavfilter picks the nearest to the source.
     pub accepts: Accepts,
-    /// Whether tags are carried over.
-    pub tags: Carry,
+    /// Whether what is cut off the samples is dithered.
+    pub dither: bool,
+    /// Which part of the recording.
+    pub range: Range,
+    /// Loudness to reach, in LUFS.
+    pub loudness: Option<f64>,
+    /// Gain in dB; known once the loudness is measured.
+    pub gain_db: Option<f64>,
+    /// Gain in dB that the encoder applies by itself.
+    pub encoder_gain_db: f64,
+    /// What is carried over beside the sound.
+    pub carried: Carried,
+    /// Tags that are set whatever the source says.
+    pub overrides: Vec<(&'static str, String)>,
     /// For comparisons with the command.
     pub exactness: Exactness,
     /// Deviations known beforehand.
     pub warnings: Vec<Warning>,
+}
+
+/// What of the source reaches the output beside the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Texts.
+    pub tags: Carry,
+    /// Pictures.
+    pub cover: Carry,
+    /// Chapters.
+    pub chapters: Carry,
 }
 
 /// Lists for the format filter; an empty one means "anything".
@@ -77,12 +103,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
     let source = choose_stream(probe, request)?;
     let lists = entry.encoder.clone().unwrap_or_default();
     let mut warnings = Vec::new();
-    if probe.covers > 0 && request.exactness == Exactness::Ordinary {
-        warnings.push(Warning::new("cover_dropped", "The cover picture is not carried over yet."));
-    }
-    if probe.chapters > 0 && request.exactness == Exactness::Ordinary {
-        warnings.push(Warning::new("chapters_dropped", "Chapters are not carried over yet."));
-    }
+    let carried = plan_carried(probe, source, request, entry, &mut warnings);
 
     let channel_layouts = plan_layouts(request, entry)?;
     let channels = output_channels(source.channels, &channel_layouts);
@@ -97,7 +118,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
     }
     let sample_rates = plan_rates(request, entry, lists.sample_rates, &mut warnings);
     let (encoder, sample_formats) = plan_depth(source, request, entry, &mut warnings);
-    let (asked, vbr_quality, compression_level) = plan_coding(request, entry, channels);
+    let (asked, vbr_quality, compression_level) = plan_coding(source, request, entry, channels);
     let sample_rate = planned_rate(source, &sample_rates);
     let bit_rate =
         asked.map(|asked| plan_bitrate(asked, request, channels, sample_rate, &mut warnings));
@@ -119,13 +140,51 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             sample_rates,
             channel_layouts,
         },
-        tags: match request.exactness {
-            Exactness::Ordinary => request.tags,
-            Exactness::BitExact => Carry::Drop,
-        },
+        dither: wants_dither(source, request, entry),
+        range: request.range,
+        loudness: request.loudness,
+        gain_db: None,
+        encoder_gain_db: encoder_gain_db(request.format, bit_rate),
+        overrides: request.overrides.clone(),
+        carried,
         exactness: request.exactness,
         warnings,
     })
+}
+
+/// What the request wants and the container has a place for; a warning for what it has not.
+fn plan_carried(
+    probe: &Probe,
+    source: &AudioStream,
+    request: &Request,
+    entry: &FormatEntry,
+    warnings: &mut Vec<Warning>,
+) -> Carried {
+    if request.exactness == Exactness::BitExact {
+        return Carried { tags: Carry::Drop, cover: Carry::Drop, chapters: Carry::Drop };
+    }
+    let label = entry.spec.label;
+    let holds = entry.spec.holds;
+    let mut carry = |wanted: Carry, is_there: bool, holds: bool, code, what: &str| {
+        if wanted == Carry::Keep && is_there && !holds {
+            let message = format!("{label} has no place for {what}: left out.");
+            warnings.push(Warning::new(code, message));
+        }
+        if holds { wanted } else { Carry::Drop }
+    };
+    let has_tags = !probe.metadata.items.is_empty()
+        || !read::of_dictionaries(&probe.tags, &source.tags).items.is_empty();
+    Carried {
+        tags: carry(request.tags, has_tags, holds.tags, "tags_dropped", "tags"),
+        cover: carry(request.cover, probe.covers > 0, holds.covers, "cover_dropped", "a cover"),
+        chapters: carry(
+            request.chapters,
+            !probe.chapters.is_empty(),
+            holds.chapters,
+            "chapters_dropped",
+            "chapters",
+        ),
+    }
 }
 
 fn choose_stream<'a>(probe: &'a Probe, request: &Request) -> Result<&'a AudioStream, Unsupported> {
@@ -143,6 +202,14 @@ fn choose_stream<'a>(probe: &'a Probe, request: &Request) -> Result<&'a AudioStr
             ),
         )
     })
+}
+
+impl Plan {
+    /// Whether the target keeps every bit of what it is given.
+    #[must_use]
+    pub const fn is_lossless(&self) -> bool {
+        self.bit_rate.is_none() && self.vbr_quality.is_none()
+    }
 }
 
 impl Accepts {
@@ -166,6 +233,7 @@ impl Accepts {
 #[cfg(test)]
 mod tests {
     use super::super::catalog::Catalog;
+    use super::super::metadata::Metadata;
     use super::super::request::BitDepth;
     use super::*;
 
@@ -187,7 +255,8 @@ mod tests {
                 tags: Vec::new(),
             }],
             covers: 0,
-            chapters: 0,
+            chapters: Vec::new(),
+            metadata: Metadata::default(),
             tags: Vec::new(),
         }
     }

@@ -3,4 +3,6 @@
 //! Owns: the loop. Never: what a stage does inside.
 //! Used by: `media::convert`.
 
+pub mod measure;
+pub mod reader;
 pub mod serial;

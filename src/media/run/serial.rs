@@ -3,16 +3,19 @@
 use ffmpeg_next::{Error, frame};
 
 use super::super::failure::{Failure, FailureCode, Stage};
+use super::super::ffi::graph::shorten;
 use super::super::ffi::output::StreamOrigin;
 use super::super::io::{Sink, Watch};
 use super::super::limits::Limits;
+use super::super::metadata::Metadata;
 use super::super::plan::Plan;
-use super::super::stage::decode::{Decode, Decoded};
-use super::super::stage::demux::{Demux, Pulled};
+use super::super::request::Exactness;
+use super::super::stage::demux::Demux;
 use super::super::stage::encode::Encode;
 use super::super::stage::filter::Filter;
 use super::super::stage::mux::{self, Mux};
 use super::super::stage::{failed, stopped};
+use super::reader::{Read, Reader};
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +28,8 @@ pub struct Ran {
     pub sample_rate: u32,
     /// Channels of the output.
     pub channels: u32,
-    /// Length of the sound that was decoded.
-    pub decoded_seconds: f64,
-    /// Packets that could not be decoded.
-    pub damaged_packets: u64,
-    /// Whether the container could not be read to its end.
-    pub broken_off: bool,
+    /// What was read of the source.
+    pub read: Read,
 }
 
 /// Everything behind the decoder, opened once the first frame is there.
@@ -40,21 +39,19 @@ struct Tail {
     mux: Mux,
     sample_rate: u32,
     channels: u32,
+    /// How many samples there will be; known at the end.
+    total_samples: Option<u64>,
 }
 
 struct Serial<'a> {
     plan: &'a Plan,
-    limits: &'a Limits,
     watch: &'a Watch,
-    tags: &'a [(String, String)],
-    demux: Demux,
-    decode: Decode,
-    sink: Option<Sink>,
+    metadata: &'a Metadata,
+    reader: Reader<'a>,
+    sink: &'a Sink,
     tail: Option<Tail>,
     decoded: frame::Audio,
     filtered: frame::Audio,
-    decoded_seconds: f64,
-    damaged_packets: u64,
     coded_bytes: u64,
 }
 
@@ -67,28 +64,18 @@ pub fn run(
     limits: &Limits,
     watch: &Watch,
     demux: Demux,
-    sink: Sink,
-    tags: &[(String, String)],
+    sink: &Sink,
+    metadata: &Metadata,
 ) -> Result<Ran, Failure> {
-    watch.progress.enter(Stage::Decoding);
-    let decode = Decode::open(demux.input(), plan.stream, &plan.decoder).map_err(|error| {
-        let message =
-            format!("The decoder \"{}\" does not take this stream: {error}.", plan.decoder);
-        failed(error, Failure::new(FailureCode::UnsupportedCodec, Stage::Decoding, message), watch)
-    })?;
     Serial {
         plan,
-        limits,
         watch,
-        tags,
-        demux,
-        decode,
-        sink: Some(sink),
+        metadata,
+        reader: Reader::open(plan, limits, watch, demux)?,
+        sink,
         tail: None,
         decoded: frame::Audio::empty(),
         filtered: frame::Audio::empty(),
-        decoded_seconds: 0.0,
-        damaged_packets: 0,
         coded_bytes: 0,
     }
     .carry_out()
@@ -96,63 +83,13 @@ pub fn run(
 
 impl Serial<'_> {
     fn carry_out(mut self) -> Result<Ran, Failure> {
-        let broken_off = loop {
-            self.check_stop(Stage::Decoding)?;
-            match self.demux.pull() {
-                Pulled::Packet(packet) => {
-                    if self.decode.push(&packet) == Decoded::Damaged {
-                        self.damaged_packets += 1;
-                    }
-                    self.take_decoded()?;
-                }
-                Pulled::End => break false,
-                Pulled::Broken(error) => {
-                    self.check_source(error)?;
-                    break true;
-                }
-            }
-        };
-        self.decode.close();
-        self.take_decoded()?;
-        self.finish(broken_off)
-    }
-
-    fn check_stop(&self, stage: Stage) -> Result<(), Failure> {
-        self.watch.cancel.reason().map_or(Ok(()), |reason| Err(stopped(reason, stage)))
-    }
-
-    /// A container that cannot be read on ends there, unless it was our own reading that failed.
-    fn check_source(&self, error: Error) -> Result<(), Failure> {
-        let ours = self.watch.cancel.is_stopped() || self.watch.source_fault.get().is_some();
-        if !ours {
-            return Ok(());
+        while self.reader.next(&mut self.decoded)? {
+            self.pass_on()?;
         }
-        let otherwise =
-            Failure::new(FailureCode::InputGone, Stage::Reading, "The source cannot be read.");
-        Err(failed(error, otherwise, self.watch))
-    }
-
-    fn take_decoded(&mut self) -> Result<(), Failure> {
-        loop {
-            match self.decode.pull(&mut self.decoded) {
-                Decoded::Frame => self.pass_on()?,
-                Decoded::Damaged => {
-                    self.damaged_packets += 1;
-                    return Ok(());
-                }
-                Decoded::More | Decoded::End => return Ok(()),
-            }
-        }
+        self.finish()
     }
 
     fn pass_on(&mut self) -> Result<(), Failure> {
-        let (rate, samples) = (self.decoded.rate(), self.decoded.samples() as u64);
-        self.limits.check_shape(rate, u32::from(self.decoded.channels()))?;
-        #[expect(clippy::cast_precision_loss, reason = "a frame has far fewer than 2^52 samples")]
-        let seconds = samples as f64 / f64::from(rate.max(1));
-        self.decoded_seconds += seconds;
-        self.limits.check_length(self.decoded_seconds)?;
-        self.watch.progress.decoded(samples, self.decoded_seconds);
         let mut tail = match self.tail.take() {
             Some(tail) => tail,
             None => self.open_tail()?,
@@ -181,20 +118,22 @@ impl Serial<'_> {
                 watch,
             )
         };
-        let mut filter = Filter::build(&self.decoded, &self.plan.accepts.filter_argument())
+        let mut filter = Filter::build(&self.decoded, self.plan)
             .map_err(|error| cannot("The resampler", error, self.watch))?;
-        let sink = self.sink.take().unwrap_or_else(|| unreachable!("the tail is opened once"));
-        let prepared = mux::prepare(self.plan, sink, self.watch)
+        let prepared = mux::prepare(self.plan, self.sink, self.metadata, self.watch)
             .map_err(|error| cannot("The container", error, self.watch))?;
         let (Some(shape), Some(time_base)) = (filter.output_shape(), filter.output_time_base())
         else {
             return Err(cannot("The resampler", Error::FilterNotFound, self.watch));
         };
+        // The command forgets the source's bits in any conversion; a lossless target needs them.
+        let keeps_bits = filter.is_transparent()
+            || (self.plan.is_lossless() && self.plan.exactness == Exactness::Ordinary);
         let encode = Encode::open(
             self.plan,
             &shape,
             time_base,
-            self.decode.bits_per_raw_sample(),
+            if keeps_bits { self.reader.bits_per_raw_sample() } else { 0 },
             prepared.wants_global_header(),
         )
         .map_err(|error| {
@@ -203,9 +142,9 @@ impl Serial<'_> {
         if let Some(samples) = encode.frame_size() {
             filter.set_frame_size(samples);
         }
-        let origin = StreamOrigin { input: self.demux.input(), index: self.plan.stream };
+        let origin = StreamOrigin { input: self.reader.demux().input(), index: self.plan.stream };
         let mux = prepared
-            .start(self.plan, &encode, origin, self.tags)
+            .start(self.plan, &encode, origin, self.metadata)
             .map_err(|error| cannot("The container", error, self.watch))?;
         self.watch.progress.enter(Stage::Encoding);
         Ok(Tail {
@@ -214,6 +153,7 @@ impl Serial<'_> {
             mux,
             sample_rate: shape.sample_rate(),
             channels: shape.channels(),
+            total_samples: None,
         })
     }
 
@@ -223,6 +163,13 @@ impl Serial<'_> {
             failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), watch)
         };
         while tail.filter.pull(&mut self.filtered).map_err(|error| encoding(error, self.watch))? {
+            if let Some(total) = tail.total_samples {
+                let room = total.saturating_sub(tail.encode.samples());
+                if room == 0 {
+                    continue;
+                }
+                shorten(&mut self.filtered, room);
+            }
             tail.encode.push(&mut self.filtered).map_err(|error| encoding(error, self.watch))?;
             self.drain_encoder(tail)?;
         }
@@ -245,49 +192,36 @@ impl Serial<'_> {
         Ok(())
     }
 
-    fn finish(mut self, broken_off: bool) -> Result<Ran, Failure> {
+    fn finish(mut self) -> Result<Ran, Failure> {
         let Some(mut tail) = self.tail.take() else {
-            return Err(self.nothing_came_out(broken_off));
+            return Err(self.reader.nothing_came_out());
         };
         let ending = |error: Error, watch: &Watch| {
             let message = format!("The output cannot be finished: {error}.");
             failed(error, Failure::new(FailureCode::Internal, Stage::Writing, message), watch)
         };
         tail.filter.close().map_err(|error| ending(error, self.watch))?;
+        if self.plan.exactness == Exactness::Ordinary {
+            tail.total_samples = Some(tail.filter.expected_samples(tail.sample_rate));
+        }
         self.drain_filter(&mut tail)?;
         tail.encode.close().map_err(|error| ending(error, self.watch))?;
         self.drain_encoder(&mut tail)?;
         if tail.encode.samples() == 0 {
-            return Err(self.nothing_came_out(broken_off));
+            return Err(self.reader.nothing_came_out());
         }
-        self.check_stop(Stage::Writing)?;
+        if let Some(reason) = self.watch.cancel.reason() {
+            return Err(stopped(reason, Stage::Writing));
+        }
         self.watch.progress.enter(Stage::Writing);
         let samples_encoded = tail.encode.samples();
-        tail.mux.finish().map_err(|error| ending(error, self.watch))?;
+        tail.mux.finish(self.sink, self.watch).map_err(|error| ending(error, self.watch))?;
         Ok(Ran {
             samples_encoded,
             coded_bytes: self.coded_bytes,
             sample_rate: tail.sample_rate,
             channels: tail.channels,
-            decoded_seconds: self.decoded_seconds,
-            damaged_packets: self.damaged_packets,
-            broken_off,
+            read: self.reader.read(),
         })
-    }
-
-    fn nothing_came_out(&self, broken_off: bool) -> Failure {
-        if self.damaged_packets > 0 || broken_off {
-            Failure::new(
-                FailureCode::CorruptInput,
-                Stage::Decoding,
-                "The file is damaged: its sound cannot be decoded.",
-            )
-        } else {
-            Failure::new(
-                FailureCode::EmptyOutput,
-                Stage::Decoding,
-                "The file was read to its end and no sound came out.",
-            )
-        }
     }
 }

@@ -51,6 +51,12 @@ impl Encode {
         &self.encoder
     }
 
+    /// Samples per second and channel.
+    #[must_use]
+    pub fn sample_rate(&self) -> u32 {
+        self.encoder.rate()
+    }
+
     /// Samples per channel of every frame but the last, or `None` when any number will do.
     #[must_use]
     pub fn frame_size(&self) -> Option<u32> {

@@ -2,7 +2,10 @@
 
 use ffmpeg_next::{Error, Rational, frame};
 
-use super::super::ffi::graph::{AudioGraph, Shape};
+use super::super::ffi::graph::{AudioGraph, Chain, Shape, measured};
+use super::super::loudness::Loudness;
+use super::super::plan::{Accepts, Plan};
+use super::super::request::Range;
 
 /// The conversion from the source's shape to the encoder's.
 ///
@@ -12,6 +15,8 @@ use super::super::ffi::graph::{AudioGraph, Shape};
 pub struct Filter {
     main: AudioGraph,
     shape: Shape,
+    range: Range,
+    samples_in: u64,
     adapter: Option<Adapter>,
     scratch: frame::Audio,
 }
@@ -22,20 +27,52 @@ struct Adapter {
 }
 
 impl Filter {
-    /// Builds the graph for frames like `first`; `accepts` is the format filter's argument.
+    /// Builds the graph for frames like `first`: cut to the plan's range, in a shape it accepts.
     ///
     /// # Errors
     /// What libav says.
-    pub fn build(first: &frame::Audio, accepts: &str) -> Result<Self, Error> {
+    pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
         let shape = Shape::of_frame(first);
-        let main = AudioGraph::build(&shape, accepts)?;
-        Ok(Self { main, shape, adapter: None, scratch: frame::Audio::empty() })
+        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
+        let chain = Chain {
+            samples,
+            gain_db: plan.gain_db,
+            dither: plan.dither,
+            format: plan.accepts.filter_argument(),
+            is_measured: false,
+        };
+        let main = AudioGraph::build(&shape, &chain)?;
+        Ok(Self {
+            main,
+            shape,
+            range: plan.range,
+            samples_in: 0,
+            adapter: None,
+            scratch: frame::Audio::empty(),
+        })
+    }
+
+    /// How many samples everything handed over comes to at `sample_rate`, nearest. The resampler
+    /// gives up to two more.
+    #[must_use]
+    pub fn expected_samples(&self, sample_rate: u32) -> u64 {
+        let rate = u128::from(self.shape.sample_rate().max(1));
+        let (start, end) = self.range.in_samples(self.shape.sample_rate());
+        let samples = end.map_or(self.samples_in, |end| end.min(self.samples_in));
+        let scaled = u128::from(samples.saturating_sub(start)) * u128::from(sample_rate);
+        u64::try_from((scaled + rate / 2) / rate).unwrap_or(u64::MAX)
     }
 
     /// Shape of the frames that come out.
     #[must_use]
     pub fn output_shape(&mut self) -> Option<Shape> {
         self.main.output_shape()
+    }
+
+    /// Whether frames go through as they are, only cut to size.
+    #[must_use]
+    pub fn is_transparent(&mut self) -> bool {
+        self.main.output_shape().is_some_and(|shape| shape == self.shape)
     }
 
     /// Time base of the frames that come out.
@@ -59,17 +96,19 @@ impl Filter {
             self.retire_adapter()?;
         }
         if shape == self.shape {
+            self.samples_in += frame.samples() as u64;
             return self.main.push(frame);
         }
         let adapter = match &mut self.adapter {
             Some(adapter) => adapter,
             empty => {
-                let target = exactly(&self.shape);
+                let target = Chain { format: exactly(&self.shape), ..Chain::default() };
                 empty.insert(Adapter { graph: AudioGraph::build(&shape, &target)?, from: shape })
             }
         };
         adapter.graph.push(frame)?;
-        drain(&mut adapter.graph, &mut self.main, &mut self.scratch)
+        self.samples_in += drain(&mut adapter.graph, &mut self.main, &mut self.scratch)?;
+        Ok(())
     }
 
     /// Says that no frame follows.
@@ -92,19 +131,82 @@ impl Filter {
     fn retire_adapter(&mut self) -> Result<(), Error> {
         let Some(mut adapter) = self.adapter.take() else { return Ok(()) };
         adapter.graph.close()?;
-        drain(&mut adapter.graph, &mut self.main, &mut self.scratch)
+        self.samples_in += drain(&mut adapter.graph, &mut self.main, &mut self.scratch)?;
+        Ok(())
     }
 }
 
+/// Hands everything over; how many samples that were.
 fn drain(
     from: &mut AudioGraph,
     to: &mut AudioGraph,
     scratch: &mut frame::Audio,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
+    let mut samples = 0;
     while from.pull(scratch)? {
+        samples += scratch.samples() as u64;
         to.push(scratch)?;
     }
-    Ok(())
+    Ok(samples)
+}
+
+/// Measures the sound that a plan's conversion encodes.
+pub struct Meter {
+    filter: Filter,
+    measured: Loudness,
+    scratch: frame::Audio,
+}
+
+impl Meter {
+    /// Builds the graph for frames like `first`: the plan's range, mixed and resampled as planned.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
+        let shape = Shape::of_frame(first);
+        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
+        let accepts = Accepts { sample_formats: Vec::new(), ..plan.accepts.clone() };
+        let format = accepts.filter_argument();
+        let chain = Chain { samples, format, is_measured: true, ..Chain::default() };
+        let main = AudioGraph::build(&shape, &chain)?;
+        let filter = Filter {
+            main,
+            shape,
+            range: plan.range,
+            samples_in: 0,
+            adapter: None,
+            scratch: frame::Audio::empty(),
+        };
+        Ok(Self { filter, measured: Loudness::default(), scratch: frame::Audio::empty() })
+    }
+
+    /// Hands a decoded frame over; it is empty afterwards.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
+        self.filter.push(frame)?;
+        self.drain()
+    }
+
+    /// What was measured of everything handed over.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn finish(mut self) -> Result<Loudness, Error> {
+        self.filter.close()?;
+        self.drain()?;
+        Ok(self.measured)
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        while self.filter.pull(&mut self.scratch)? {
+            if let Some((integrated, range, peak)) = measured(&self.scratch) {
+                self.measured = Loudness::of_meter(integrated, range, peak);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The format filter's argument for one shape and no other.

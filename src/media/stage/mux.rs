@@ -4,39 +4,116 @@ use ffmpeg_next::format::context::Output;
 use ffmpeg_next::{Dictionary, Error, Packet};
 
 use super::super::ffi::output::{self, PacketClock, StreamOrigin};
+use super::super::insert::Insertion;
 use super::super::io::{Sink, Watch, sink_io};
+use super::super::metadata::{Metadata, ape, comments, id3, ilst};
 use super::super::plan::Plan;
-use super::super::request::{Carry, Exactness, Format};
+use super::super::request::{Exactness, Format};
+use super::super::wrap::{chunks, flac, moov, ogg};
 use super::encode::Encode;
 
 /// One muxer whose header is written.
 pub struct Mux {
     output: Output,
     clock: PacketClock,
+    ending: Ending,
 }
 
 /// A muxer before its header.
-pub struct Prepared(Output);
+pub struct Prepared {
+    output: Output,
+    ending: Ending,
+}
+
+/// What is left to do on the file once libav has let go of it.
+enum Ending {
+    /// Nothing.
+    None,
+    /// These bytes behind everything.
+    Append(Vec<u8>),
+    /// A chunk of this name with these bytes.
+    Chunk([u8; 4], Vec<u8>),
+    /// The index comes to the front, with this item list in it.
+    Index(Vec<u8>),
+    /// These comments come into the place kept for them.
+    OggComments(Vec<(String, String)>),
+    /// libav's comments go, behind so many bytes of ours.
+    FlacComments(u64),
+}
+
+/// How outputs name their maker.
+const SOFTWARE: &str = concat!("audiomill ", env!("CARGO_PKG_VERSION"));
 
 /// Makes the plan's muxer on `sink`. Nothing is written yet.
 ///
 /// # Errors
 /// What libav says.
-pub fn prepare(plan: &Plan, sink: Sink, watch: &Watch) -> Result<Prepared, Error> {
+pub fn prepare(
+    plan: &Plan,
+    sink: &Sink,
+    metadata: &Metadata,
+    watch: &Watch,
+) -> Result<Prepared, Error> {
+    let (insertion, ending) = around(plan, metadata)?;
     // No name is given: a name that looks like a path would be opened by some muxers.
-    let mut output =
-        ffmpeg_next::format::output_to_stream(sink_io(sink, watch)?, None, Some(plan.muxer))?;
-    if plan.exactness == Exactness::BitExact {
+    let io = sink_io(sink, insertion, watch)?;
+    let mut output = ffmpeg_next::format::output_to_stream(io, None, Some(plan.muxer))?;
+    // Without it libav writes an APE tag of its own, with its name in it, before ours.
+    let has_ape_tag = matches!(plan.format, Format::Wv | Format::Tta);
+    if plan.exactness == Exactness::BitExact || has_ape_tag {
         output::set_bitexact(&mut output);
     }
-    Ok(Prepared(output))
+    Ok(Prepared { output, ending })
+}
+
+/// What of the metadata goes around libav's bytes instead of through its muxer.
+fn around(plan: &Plan, metadata: &Metadata) -> Result<(Insertion, Ending), Error> {
+    if plan.exactness == Exactness::BitExact {
+        return Ok((Insertion::default(), Ending::None));
+    }
+    let made = |bytes: Result<Vec<u8>, String>| {
+        bytes.map_err(|error| {
+            tracing::warn!(%error, "tags cannot be encoded");
+            Error::InvalidData
+        })
+    };
+    let nowhere = Insertion::default();
+    Ok(match plan.format {
+        Format::Mp3 | Format::Aac => {
+            (Insertion { at: 0, bytes: made(id3::tag(metadata))? }, Ending::None)
+        }
+        Format::Flac => {
+            let comments = comments::vorbis(metadata);
+            let pictures: Vec<_> =
+                metadata.pictures.iter().map(|picture| picture.to_flac_block()).collect();
+            let bytes = flac::blocks(SOFTWARE, &comments, &pictures);
+            let ending = Ending::FlacComments(bytes.len() as u64);
+            (Insertion { at: flac::BEHIND_STREAMINFO, bytes }, ending)
+        }
+        Format::Opus | Format::Ogg => {
+            let comments =
+                [comments::vorbis(metadata), comments::picture_comments(metadata)].concat();
+            (nowhere, Ending::OggComments(comments))
+        }
+        Format::Wav => (nowhere, Ending::Chunk(*b"id3 ", made(id3::tag(metadata))?)),
+        Format::Aiff => (nowhere, Ending::Chunk(*b"ID3 ", made(id3::tag(metadata))?)),
+        Format::Wv | Format::Tta => (nowhere, Ending::Append(made(ape::tag(metadata))?)),
+        Format::M4a | Format::Alac | Format::M4b => {
+            let media = match plan.format {
+                Format::M4b => ilst::Media::Audiobook,
+                _ => ilst::Media::Music,
+            };
+            (nowhere, Ending::Index(made(ilst::atom(metadata, media, Some(SOFTWARE)))?))
+        }
+        Format::Mka | Format::Webm | Format::Ac3 => (nowhere, Ending::None),
+    })
 }
 
 impl Prepared {
     /// Whether the encoder must leave its headers to the container.
     #[must_use]
     pub fn wants_global_header(&self) -> bool {
-        output::wants_global_header(&self.0)
+        output::wants_global_header(&self.output)
     }
 
     /// Adds the encoder's stream and writes the header.
@@ -48,9 +125,9 @@ impl Prepared {
         plan: &Plan,
         encode: &Encode,
         origin: StreamOrigin<'_>,
-        tags: &[(String, String)],
+        metadata: &Metadata,
     ) -> Result<Mux, Error> {
-        let mut output = self.0;
+        let Self { mut output, ending } = self;
         let encoder_tag = match plan.exactness {
             Exactness::BitExact => format!("Lavc {}", plan.encoder),
             Exactness::Ordinary => {
@@ -59,18 +136,75 @@ impl Prepared {
             }
         };
         output::add_encoded_stream(&mut output, encode.encoder(), &encoder_tag, origin)?;
-        if plan.tags == Carry::Keep {
-            for (key, value) in tags {
-                output::set_tag(&mut output, key, value);
+        let mut options = Dictionary::new();
+        if plan.exactness == Exactness::Ordinary {
+            describe(&mut output, plan.format, metadata)?;
+            if let Ending::OggComments(comments) = &ending
+                && let Some(text) = ogg::kept_place(comments)
+            {
+                output::set_tag(&mut output, ogg::KEPT, &text);
+            }
+            match plan.format {
+                // Ours stands in front of it.
+                Format::Mp3 => options.set("id3v2_version", "0"),
+                // The edit list cuts to the sample.
+                Format::M4a | Format::M4b | Format::Alac => {
+                    options.set("movie_timescale", &encode.sample_rate().to_string());
+                }
+                // Beyond 4 GiB a RIFF header cannot count.
+                Format::Wav => options.set("rf64", "auto"),
+                Format::Opus
+                | Format::Ogg
+                | Format::Flac
+                | Format::Aiff
+                | Format::Aac
+                | Format::Wv
+                | Format::Tta
+                | Format::Ac3
+                | Format::Mka
+                | Format::Webm => {}
             }
         }
-        let mut options = Dictionary::new();
-        if plan.format == Format::Aiff && plan.tags == Carry::Keep && !tags.is_empty() {
-            options.set("write_id3v2", "1");
-        }
         drop(output.write_header_with(options)?);
-        Ok(Mux { output, clock: PacketClock::new(encode.encoder()) })
+        Ok(Mux { output, clock: PacketClock::new(encode.encoder()), ending })
     }
+}
+
+/// What libav's muxer itself says of the sound.
+fn describe(output: &mut Output, format: Format, metadata: &Metadata) -> Result<(), Error> {
+    let list = match format {
+        Format::Wav | Format::Mka | Format::Webm => comments::generic(metadata),
+        Format::Mp3
+        | Format::Aac
+        | Format::Opus
+        | Format::Ogg
+        | Format::Flac
+        | Format::M4a
+        | Format::M4b
+        | Format::Alac
+        | Format::Aiff
+        | Format::Wv
+        | Format::Tta
+        | Format::Ac3 => Vec::new(),
+    };
+    for (name, text) in &list {
+        output::set_tag(output, name, text);
+    }
+    if matches!(format, Format::M4a | Format::M4b | Format::Alac | Format::Mka | Format::Webm) {
+        #[expect(clippy::cast_possible_truncation, reason = "`as` clamps")]
+        let milliseconds = |seconds: f64| (seconds * 1000.0).round() as i64;
+        let chapters = metadata.chapters.iter().map(|chapter| {
+            let times = [chapter.start_seconds, chapter.end_seconds].map(milliseconds);
+            (times[0], times[1], chapter.title.as_str())
+        });
+        output::add_chapters(output, chapters)?;
+    }
+    if format == Format::Mka {
+        for picture in &metadata.pictures {
+            output::attach(output, &picture.file_name(), &picture.mime_type, &picture.bytes)?;
+        }
+    }
+    Ok(())
 }
 
 impl Mux {
@@ -87,7 +221,25 @@ impl Mux {
     ///
     /// # Errors
     /// What libav says; the sink's own faults among them.
-    pub fn finish(mut self) -> Result<(), Error> {
-        self.output.write_trailer()
+    pub fn finish(self, sink: &Sink, watch: &Watch) -> Result<(), Error> {
+        let Self { mut output, ending, .. } = self;
+        output.write_trailer()?;
+        // libav's last bytes leave its buffer here.
+        drop(output);
+        let finished = sink.with(watch, |place| match &ending {
+            Ending::None => Ok(()),
+            Ending::Append(bytes) if bytes.is_empty() => Ok(()),
+            Ending::Append(bytes) => chunks::append(place, bytes),
+            Ending::Chunk(_, bytes) if bytes.is_empty() => Ok(()),
+            Ending::Chunk(name, bytes) => chunks::append_chunk(place, name, bytes),
+            Ending::Index(item_list) => moov::bring_forward(place, item_list),
+            Ending::OggComments(comments) if comments.is_empty() => Ok(()),
+            Ending::OggComments(comments) => ogg::write_comments(place, comments),
+            Ending::FlacComments(inserted) => flac::forget_comments(place, *inserted),
+        });
+        finished.map_err(|error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            Error::Other { errno }
+        })
     }
 }

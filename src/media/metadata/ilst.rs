@@ -1,0 +1,72 @@
+//! The item list of MP4 files as iTunes writes it (`moov.udta.meta.ilst`).
+
+use std::borrow::Cow;
+
+use lofty::config::WriteOptions;
+use lofty::mp4::{Atom, AtomData, AtomIdent, Ilst};
+use lofty::tag::{ItemKey, ItemValue, Tag, TagExt, TagItem, TagType};
+
+use super::keys::native;
+use super::{Key, Metadata};
+
+/// What an MP4 file is, beyond its tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// Music.
+    Music,
+    /// An audiobook (`stik` 2).
+    Audiobook,
+}
+
+/// The bytes of the `ilst` atom; `encoder` is the name of the software.
+///
+/// # Errors
+/// What the encoder says.
+pub fn atom(metadata: &Metadata, media: Media, encoder: Option<&str>) -> Result<Vec<u8>, String> {
+    let mut common = Tag::new(TagType::Mp4Ilst);
+    let mut freeform: Vec<(String, String)> = Vec::new();
+    for item in &metadata.items {
+        match item.key {
+            Key::Known(key) if is_taken(key, &item.value) => {
+                common.push_unchecked(text(key, &item.value));
+            }
+            Key::Known(_) | Key::Other(_) => {
+                freeform.push((item.key.free_name(), item.value.clone()));
+            }
+        }
+    }
+    if let Some(encoder) = encoder {
+        common.push_unchecked(text(ItemKey::EncoderSoftware, encoder));
+    }
+    for picture in &metadata.pictures {
+        common.push_picture(picture.to_lofty());
+    }
+    let mut list = Ilst::from(common);
+    for (name, value) in freeform {
+        let ident =
+            AtomIdent::Freeform { mean: Cow::Borrowed("com.apple.iTunes"), name: Cow::Owned(name) };
+        list.insert(Atom::new(ident, AtomData::UTF8(value)));
+    }
+    if media == Media::Audiobook {
+        let ident = AtomIdent::Fourcc(*b"stik");
+        list.insert(Atom::new(ident, AtomData::SignedInteger(2)));
+    }
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut bytes = Vec::new();
+    list.dump_to(&mut bytes, WriteOptions::new().preferred_padding(0))
+        .map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn text(key: ItemKey, value: &str) -> TagItem {
+    TagItem::new(native(key, TagType::Mp4Ilst), ItemValue::Text(value.to_owned()))
+}
+
+/// Whether lofty makes an atom of this text: one that wants a number leaves "about 120" out.
+fn is_taken(key: ItemKey, value: &str) -> bool {
+    let mut alone = Tag::new(TagType::Mp4Ilst);
+    alone.push_unchecked(text(key, value));
+    !Ilst::from(alone).is_empty()
+}
