@@ -8,7 +8,7 @@ use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
 use super::limits::Limits;
 use super::loudness::{Adjustment, CEILING_DBTP, Loudness};
-use super::metadata::{Metadata, read};
+use super::metadata::{Metadata, ilst, read};
 use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Probe};
 use super::progress::Progress;
@@ -172,6 +172,16 @@ fn carry_out(
     tell(&probe, &plan);
     let mut metadata = carried_metadata(&plan, &probe, stream);
     plan.warnings.extend(limit_warning(metadata.limit()));
+    if matches!(plan.format, Format::M4a | Format::M4b | Format::Alac) {
+        let before = metadata.pictures.len();
+        metadata.pictures.retain(ilst::takes);
+        if metadata.pictures.len() < before {
+            plan.warnings.push(Warning::new(
+                "cover_dropped",
+                "MP4 takes JPEG, PNG, GIF and BMP pictures: others are left out.",
+            ));
+        }
+    }
     let mut input = opened.input;
     let adjustment = match plan.loudness {
         None => None,
@@ -257,7 +267,13 @@ fn limit_warning((texts, pictures): (usize, usize)) -> Option<Warning> {
 fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
     let target = adjustment.target_lufs;
     match adjustment.output_lufs {
-        None => Some(Warning::new("silent", "The recording is silent: its loudness stays.")),
+        None if adjustment.measured.true_peak_dbtp.is_none() => {
+            Some(Warning::new("silent", "The recording is silent: its loudness stays."))
+        }
+        None => Some(Warning::new(
+            "too_short_to_measure",
+            "The recording is too short or too quiet to be measured: its loudness stays.",
+        )),
         Some(reached) if adjustment.limited_by_peak => Some(Warning::new(
             "loudness_limited",
             format!(

@@ -46,6 +46,16 @@ impl Loudness {
         }
     }
 
+    /// The same with an amplitude that was seen among the samples.
+    #[must_use]
+    pub fn with_peak(mut self, peak: f64) -> Self {
+        if peak > 0.0 {
+            let seen = 20.0 * peak.log10();
+            self.true_peak_dbtp = Some(self.true_peak_dbtp.map_or(seen, |known| known.max(seen)));
+        }
+        self
+    }
+
     /// The gain to `target_lufs`: linear, and never one that lifts the peak above
     /// [`CEILING_DBTP`]. Silence stays as it is.
     #[must_use]

@@ -24,7 +24,8 @@ async function rich(options) {
 		await one.route('**/api/v1/formats', async (route) => {
 			const answer = await route.fetch();
 			const body = await answer.json();
-			for (const entry of body.formats) entry.options.push(...OWN);
+			const names = OWN.map(({ name }) => name);
+			for (const entry of body.formats) entry.options = [...entry.options.filter(({ name }) => !names.includes(name)), ...OWN];
 			await route.fulfill({ json: { ...body, presets: PRESETS } });
 		});
 		await one.route('**/upload', (route) => {

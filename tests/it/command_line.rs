@@ -176,6 +176,47 @@ fn loudness_reaches_its_target_or_says_why_not() {
 }
 
 #[test]
+fn what_libav_or_a_container_cannot_take_is_said_and_nothing_dies() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let convert = |input: &Path, name: &str, options: &[&str]| {
+        let output = folder.path().join(name);
+        let paths = [input, &output].map(|path| path.to_str().expect("a path"));
+        run(&[&["convert", "--force"][..], options, &paths].concat())
+    };
+    // libav's encoder would end the process.
+    let one = folder.path().join("one.wav");
+    std::fs::write(&one, [&plain_wav(1)[..40], &[4, 0, 0, 0, 1, 0, 2, 0]].concat())
+        .expect("written");
+    let tiny = convert(&one, "a.tta", &[]);
+    assert_eq!(tiny.status.code(), Some(1));
+    assert!(stderr(&tiny).contains("TTA cannot end with so few samples"), "{}", stderr(&tiny));
+    assert!(convert(&one, "a.flac", &[]).status.success());
+    // A cover that MP4 has no number for.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tags.py");
+    let webp = folder.path().join("cover.webp");
+    std::fs::write(&webp, b"RIFF\x20\0\0\0WEBPVP8 \x14\0\0\0aaaaaaaaaaaaaaaaaaaa")
+        .expect("written");
+    let covered = music(folder.path(), "covered.flac", 1, &[]);
+    let paths = [&covered, &webp].map(|path| path.to_str().expect("a path"));
+    let written = Command::new("/usr/bin/python3").args([script, "write"]).args(paths).status();
+    assert!(written.expect("python3").success());
+    let said = convert(&covered, "b.m4a", &[]);
+    assert!(said.status.success(), "{}", stderr(&said));
+    assert!(stderr(&said).contains("others are left out"), "{}", stderr(&said));
+    // A peak in the very last moment is seen.
+    let late = music(
+        folder.path(),
+        "late.wav",
+        5,
+        // Behind the last tenth of a second that is whole.
+        &["-t", "4.95", "-af", "volume=volume='if(gt(t,4.93),2.5,0.02)':eval=frame"],
+    );
+    let out = convert(&late, "c.flac", &["--loudness", "-16"]);
+    assert!(stderr(&out).contains("would lift peaks"), "{}", stderr(&out));
+    assert!(loudness_of(&folder.path().join("c.flac")).1 < 0.0);
+}
+
+#[test]
 fn a_plan_is_told_and_nothing_is_made() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plan = |name: &str, more: &[&str], arguments: &[&str]| {

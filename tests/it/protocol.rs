@@ -152,8 +152,12 @@ fn a_download_that_is_broken_off_frees_its_file() {
     let answer = client.upload("a.wav", &plain_wav(60), &[("format", "wav")]);
     let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
     client.wait(&id);
-    let open =
-        || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("its files").count();
+    // The database's pool opens files of its own when many ask at once.
+    let open = || {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("its files");
+        let targets = files.flatten().flat_map(|file| std::fs::read_link(file.path()));
+        targets.filter(|target| target.to_string_lossy().contains("/transcoded/")).count()
+    };
     let before = open();
     for _ in 0..50 {
         let mut stream = client.connect();
@@ -165,5 +169,5 @@ fn a_download_that_is_broken_off_frees_its_file() {
         let mut some = [0; 1000];
         stream.read_exact(&mut some).expect("a beginning");
     }
-    crate::support::wait_for("the files are closed", 10, || open() <= before + 3);
+    crate::support::wait_for("the files are closed", 10, || open() <= before);
 }

@@ -40,7 +40,7 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
         common.push_picture(picture.to_lofty());
     }
     let mut tag = Id3v2Tag::from(common);
-    for (name, value) in own_names {
+    for (name, value) in joined(own_names) {
         let frame = ExtendedTextFrame::new(TextEncoding::UTF8, name, value);
         drop(tag.insert(Frame::UserText(frame)));
     }
@@ -54,6 +54,18 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
     tag.dump_to(&mut bytes, WriteOptions::new().preferred_padding(0))
         .map_err(|error| error.to_string())?;
     Ok(bytes)
+}
+
+/// Several values of one name are one frame, parted by a zero byte (section 4.2).
+fn joined(names: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
+    for (name, value) in names {
+        match joined.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+            Some((_, known)) => *known = format!("{known}\0{value}"),
+            None => joined.push((name, value)),
+        }
+    }
+    joined
 }
 
 fn text(key: ItemKey, value: &str) -> TagItem {

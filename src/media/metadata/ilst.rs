@@ -7,7 +7,7 @@ use lofty::mp4::{Atom, AtomData, AtomIdent, Ilst};
 use lofty::tag::{ItemKey, ItemValue, Tag, TagExt, TagItem, TagType};
 
 use super::keys::native;
-use super::{Key, Metadata};
+use super::{Key, Metadata, Picture};
 
 /// What an MP4 file is, beyond its tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub enum Media {
     Music,
     /// An audiobook (`stik` 2).
     Audiobook,
+}
+
+/// Whether `covr` has a number for this kind of picture.
+#[must_use]
+pub fn takes(picture: &Picture) -> bool {
+    ["image/jpeg", "image/png", "image/gif", "image/bmp"].contains(&picture.mime_type.as_str())
 }
 
 /// The bytes of the `ilst` atom; `encoder` is the name of the software.
@@ -38,7 +44,7 @@ pub fn atom(metadata: &Metadata, media: Media, encoder: Option<&str>) -> Result<
     if let Some(encoder) = encoder {
         common.push_unchecked(text(ItemKey::EncoderSoftware, encoder));
     }
-    for picture in &metadata.pictures {
+    for picture in metadata.pictures.iter().filter(|picture| takes(picture)) {
         common.push_picture(picture.to_lofty());
     }
     let mut list = Ilst::from(common);

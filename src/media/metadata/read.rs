@@ -88,16 +88,14 @@ fn of_tag(tag: &Tag) -> Metadata {
             ItemValue::Text(text) | ItemValue::Locator(text) => text,
             ItemValue::Binary(_) => return None,
         };
-        let value = value.trim_end_matches('\0').to_owned();
+        let value = value.replace('\0', " ").trim().to_owned();
         let key = Key::known(item.key());
         (!value.is_empty() && !key.is_technical()).then_some(Item { key, value })
     });
     let pictures = tag.pictures().iter().map(|picture| Picture {
         kind: picture.pic_type().as_u8(),
-        mime_type: picture.mime_type().map_or_else(
-            || mime_type_of(picture.data()).to_owned(),
-            |mime_type| mime_type.as_str().to_owned(),
-        ),
+        // What the bytes prove counts, not what somebody wrote beside them.
+        mime_type: mime_type_of(picture.data()).to_owned(),
         description: picture.description().unwrap_or_default().to_owned(),
         bytes: picture.data().to_vec(),
     });

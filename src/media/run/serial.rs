@@ -159,6 +159,10 @@ impl Serial<'_> {
 
     fn drain_filter(&mut self, tail: &mut Tail) -> Result<(), Failure> {
         let encoding = |error: Error, watch: &Watch| {
+            if error == (Error::Other { errno: libc::ENOTSUP }) {
+                let message = "TTA cannot end with so few samples; flac and wv can.";
+                return Failure::new(FailureCode::OptionUnsupported, Stage::Encoding, message);
+            }
             let message = format!("Encoding failed: {error}.");
             failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), watch)
         };

@@ -8,9 +8,14 @@ use super::super::ffi::graph::Shape;
 use super::super::plan::Plan;
 use super::super::request::Exactness;
 
+/// Twice what the shortest frame takes that was seen to end the process.
+const TTA_LEAST_BYTES: usize = 16;
+
 /// One opened encoder.
 pub struct Encode {
     encoder: Encoder,
+    /// Bytes of samples that a frame must have.
+    least_bytes: usize,
     filter_time_base: Rational,
     time_base: Rational,
     expected_pts: i64,
@@ -42,7 +47,10 @@ impl Encode {
             bitexact: plan.exactness == Exactness::BitExact,
         })?;
         let time_base = Rational::new(1, i32::try_from(shape.sample_rate().max(1)).unwrap_or(1));
-        Ok(Self { encoder, filter_time_base, time_base, expected_pts: 0, samples: 0 })
+        // libav's TTA encoder asserts, and ends the process, when a packet has no room for its own
+        // checksum: frames of a few bytes.
+        let least_bytes = if plan.encoder == "tta" { TTA_LEAST_BYTES } else { 0 };
+        Ok(Self { encoder, least_bytes, filter_time_base, time_base, expected_pts: 0, samples: 0 })
     }
 
     /// The opened encoder, for the muxer's stream.
@@ -79,6 +87,10 @@ impl Encode {
             .map_or(self.expected_pts, |pts| pts.rescale(self.filter_time_base, self.time_base));
         frame.set_pts(Some(pts));
         self.expected_pts = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));
+        let bytes = frame.samples() * usize::from(frame.channels()) * frame.format().bytes();
+        if bytes < self.least_bytes {
+            return Err(Error::Other { errno: libc::ENOTSUP });
+        }
         self.samples += frame.samples() as u64;
         self.encoder.send_frame(frame)
     }

@@ -1,5 +1,7 @@
 //! Resampling and re-chunking: decoded frames in, frames the encoder takes out.
 
+use ffmpeg_next::format::Sample;
+use ffmpeg_next::format::sample::Type as SampleKind;
 use ffmpeg_next::{Error, Rational, frame};
 
 use super::super::ffi::graph::{AudioGraph, Chain, Shape, measured};
@@ -154,6 +156,7 @@ fn drain(
 pub struct Meter {
     filter: Filter,
     measured: Loudness,
+    peak: f64,
     scratch: frame::Audio,
 }
 
@@ -177,7 +180,12 @@ impl Meter {
             adapter: None,
             scratch: frame::Audio::empty(),
         };
-        Ok(Self { filter, measured: Loudness::default(), scratch: frame::Audio::empty() })
+        Ok(Self {
+            filter,
+            measured: Loudness::default(),
+            peak: 0.0,
+            scratch: frame::Audio::empty(),
+        })
     }
 
     /// Hands a decoded frame over; it is empty afterwards.
@@ -196,17 +204,29 @@ impl Meter {
     pub fn finish(mut self) -> Result<Loudness, Error> {
         self.filter.close()?;
         self.drain()?;
-        Ok(self.measured)
+        Ok(self.measured.with_peak(self.peak))
     }
 
     fn drain(&mut self) -> Result<(), Error> {
         while self.filter.pull(&mut self.scratch)? {
+            self.peak = self.peak.max(sample_peak(&self.scratch));
             if let Some((integrated, range, peak)) = measured(&self.scratch) {
                 self.measured = Loudness::of_meter(integrated, range, peak);
             }
         }
         Ok(())
     }
+}
+
+/// The largest amplitude of a frame of interleaved doubles, as the meter gives them. The meter
+/// itself says nothing of the last tenth of a second.
+fn sample_peak(frame: &frame::Audio) -> f64 {
+    if frame.format() != Sample::F64(SampleKind::Packed) {
+        return 0.0;
+    }
+    let bytes = frame.samples() * usize::from(frame.channels()) * size_of::<f64>();
+    let (samples, _) = frame.data(0).get(..bytes).unwrap_or_default().as_chunks::<8>();
+    samples.iter().fold(0.0, |peak, bytes| f64::from_ne_bytes(*bytes).abs().max(peak))
 }
 
 /// The format filter's argument for one shape and no other.

@@ -99,9 +99,10 @@ fn around(plan: &Plan, metadata: &Metadata) -> Result<(Insertion, Ending), Error
         Format::Aiff => (nowhere, Ending::Chunk(*b"ID3 ", made(id3::tag(metadata))?)),
         Format::Wv | Format::Tta => (nowhere, Ending::Append(made(ape::tag(metadata))?)),
         Format::M4a | Format::Alac | Format::M4b => {
-            let media = match plan.format {
-                Format::M4b => ilst::Media::Audiobook,
-                _ => ilst::Media::Music,
+            let media = if plan.format == Format::M4b {
+                ilst::Media::Audiobook
+            } else {
+                ilst::Media::Music
             };
             (nowhere, Ending::Index(made(ilst::atom(metadata, media, Some(SOFTWARE)))?))
         }
