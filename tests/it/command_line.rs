@@ -203,6 +203,10 @@ fn what_libav_or_a_container_cannot_take_is_said_and_nothing_dies() {
     let said = convert(&covered, "b.m4a", &[]);
     assert!(said.status.success(), "{}", stderr(&said));
     assert!(stderr(&said).contains("others are left out"), "{}", stderr(&said));
+    // Eight channels stay eight where the encoder has a layout of eight.
+    let eight = music(folder.path(), "eight.wav", 1, &["-ac", "8"]);
+    assert!(convert(&eight, "d.m4a", &["--format", "alac"]).status.success());
+    assert_eq!(stream_entry(&folder.path().join("d.m4a"), "channels"), "8");
     // A peak in the very last moment is seen.
     let late = music(
         folder.path(),

@@ -135,7 +135,10 @@ impl Metadata {
     pub fn cut_chapters(&mut self, start_seconds: f64, end_seconds: Option<f64>) {
         let end = end_seconds.unwrap_or(f64::INFINITY);
         self.chapters.retain_mut(|chapter| {
-            let inside = chapter.start_seconds < end && chapter.end_seconds > start_seconds;
+            // A chapter may be a mere mark, without a length.
+            let reaches_in =
+                chapter.end_seconds > start_seconds || chapter.start_seconds >= start_seconds;
+            let inside = chapter.start_seconds < end && reaches_in;
             chapter.start_seconds = (chapter.start_seconds - start_seconds).max(0.0);
             chapter.end_seconds = chapter.end_seconds.min(end) - start_seconds;
             inside

@@ -11,7 +11,7 @@ use lofty::file::{AudioFile, FileType, TaggedFileExt};
 use lofty::id3::v2::Frame;
 use lofty::iff::wav::WavFile;
 use lofty::probe::Probe;
-use lofty::tag::{ItemValue, Tag};
+use lofty::tag::{ItemKey, ItemValue, Tag};
 
 use ffmpeg_next::format::context::Input;
 
@@ -84,13 +84,16 @@ fn own_names(reader: &mut (impl Read + Seek), options: ParseOptions) -> Metadata
 
 fn of_tag(tag: &Tag) -> Metadata {
     let items = tag.items().filter_map(|item| {
+        // "A3/12" of a record's side comes back as number and total both.
+        let is_total = matches!(item.key(), ItemKey::TrackTotal | ItemKey::DiscTotal);
         let value = match item.value() {
             ItemValue::Text(text) | ItemValue::Locator(text) => text,
             ItemValue::Binary(_) => return None,
         };
         let value = value.replace('\0', " ").trim().to_owned();
         let key = Key::known(item.key());
-        (!value.is_empty() && !key.is_technical()).then_some(Item { key, value })
+        let is_double = is_total && value.contains('/');
+        (!value.is_empty() && !is_double && !key.is_technical()).then_some(Item { key, value })
     });
     let pictures = tag.pictures().iter().map(|picture| Picture {
         kind: picture.pic_type().as_u8(),

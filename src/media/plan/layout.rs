@@ -62,6 +62,14 @@ fn channels_of(layout: &str) -> u32 {
     }
 }
 
+/// Of the layouts the encoder may get, those with as many channels as the source, where there are
+/// any: libavfilter goes by likeness and would rather lose a channel than move one.
+pub(super) fn keeping_channels(source: u32, layouts: Vec<String>) -> Vec<String> {
+    let alike: Vec<String> =
+        layouts.iter().filter(|layout| channels_of(layout) == source).cloned().collect();
+    if alike.is_empty() { layouts } else { alike }
+}
+
 /// The channels that come out: the source's where the encoder has them, else the most it has.
 pub(super) fn output_channels(source: u32, layouts: &[String]) -> u32 {
     let counts = layouts.iter().map(|layout| channels_of(layout));

@@ -9,7 +9,7 @@ pub use check::plan_options;
 use self::coding::{
     encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate, wants_dither,
 };
-use self::layout::{output_channels, plan_layouts};
+use self::layout::{keeping_channels, output_channels, plan_layouts};
 use super::catalog::FormatEntry;
 use super::failure::Warning;
 use super::metadata::read;
@@ -105,7 +105,10 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
     let mut warnings = Vec::new();
     let carried = plan_carried(probe, source, request, entry, &mut warnings);
 
-    let channel_layouts = plan_layouts(request, entry)?;
+    let mut channel_layouts = plan_layouts(request, entry)?;
+    if request.exactness == Exactness::Ordinary {
+        channel_layouts = keeping_channels(source.channels, channel_layouts);
+    }
     let channels = output_channels(source.channels, &channel_layouts);
     if request.channels.is_none() && channels < source.channels {
         warnings.push(Warning::new(
