@@ -59,10 +59,10 @@ test('job_page_shows_from_and_to_and_back_keeps_the_list', async () => {
 	assert.match(await page.locator('.pair').innerText(), /From\s+WAV, 16\sbit, 8\skHz mono\s[\s\S]+To\s+MP3/);
 	await until(async () => await page.title() === 'fine.mp3 – audiomill', 'the title', 3000);
 	assert.equal(await page.locator('h1:visible').count(), 1);
-	assert.match(await page.locator('#page code').innerText(), /^curl .*-F file=@fine\.wav/);
+	await until(async () => /^curl .*-F file=@fine\.wav/.test(await page.locator('#page code').innerText()), 'the command');
 	const address = page.url();
 	await page.goBack();
-	assert.equal(await page.locator('.row').count(), 2);
+	await until(async () => await page.locator('.row').count() === 2, 'the list');
 	const elsewhere = await w.page({ at: new URL(address).pathname });
 	await elsewhere.getByRole('heading', { level: 1, name: 'fine.mp3' }).waitFor();
 	await elsewhere.goto(`${w.server.base}/upload/jobs/01910000-0000-7000-8000-000000000000`);
