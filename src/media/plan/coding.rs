@@ -92,28 +92,11 @@ pub(super) fn plan_bitrate(
     }
 }
 
-/// The codec's next step from `kbit` upwards.
-fn next_step(format: Format, kbit: u32) -> BitRate {
+/// The next usual step from `kbit` upwards; [`plan_bitrate`] brings it to the codec's own table.
+fn next_step(kbit: u32) -> BitRate {
     const STEPS: [u32; 18] =
         [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 448];
-    let step = STEPS.into_iter().find(|&step| step >= kbit);
-    match format {
-        Format::Ac3 => BitRate::kbit(step.unwrap_or(448).max(32)),
-        Format::Mp3
-        | Format::M4a
-        | Format::M4b
-        | Format::Aac
-        | Format::Opus
-        | Format::Mka
-        | Format::Webm
-        | Format::Ogg
-        | Format::Flac
-        | Format::Alac
-        | Format::Wv
-        | Format::Tta
-        | Format::Wav
-        | Format::Aiff => BitRate::kbit(step.unwrap_or(512)),
-    }
+    STEPS.into_iter().find(|&step| step >= kbit).map_or(BitRate::MAX, BitRate::kbit)
 }
 
 /// The place on Vorbis' scale that comes to `kbit` or more (libvorbis' nominal rates of stereo).
@@ -236,9 +219,10 @@ pub(super) fn plan_coding(
             (None, request.quality, None)
         }
         Coding::Lossy { .. } => {
-            let standard = entry.spec.standard_bitrate(channels).map(|standard| {
-                most.map_or(standard, |most| standard.min(next_step(entry.format, most)))
-            });
+            let standard = entry
+                .spec
+                .standard_bitrate(channels)
+                .map(|standard| most.map_or(standard, |most| standard.min(next_step(most))));
             (request.bitrate.or(standard), None, request.quality)
         }
         Coding::Quality { .. } if request.bitrate.is_some() => (request.bitrate, None, None),

@@ -34,16 +34,20 @@ impl Filter {
     /// # Errors
     /// What libav says.
     pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
-        let shape = Shape::of_frame(first);
-        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
         let chain = Chain {
-            samples,
             gain_db: plan.gain_db,
             dither: plan.dither,
             format: plan.accepts.filter_argument(),
-            is_measured: false,
+            ..Chain::default()
         };
-        let main = AudioGraph::build(&shape, &chain)?;
+        Self::with(first, plan, chain)
+    }
+
+    /// The chain, cut to the plan's range.
+    fn with(first: &frame::Audio, plan: &Plan, chain: Chain) -> Result<Self, Error> {
+        let shape = Shape::of_frame(first);
+        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
+        let main = AudioGraph::build(&shape, &Chain { samples, ..chain })?;
         Ok(Self {
             main,
             shape,
@@ -166,20 +170,10 @@ impl Meter {
     /// # Errors
     /// What libav says.
     pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
-        let shape = Shape::of_frame(first);
-        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
         let accepts = Accepts { sample_formats: Vec::new(), ..plan.accepts.clone() };
         let format = accepts.filter_argument();
-        let chain = Chain { samples, format, is_measured: true, ..Chain::default() };
-        let main = AudioGraph::build(&shape, &chain)?;
-        let filter = Filter {
-            main,
-            shape,
-            range: plan.range,
-            samples_in: 0,
-            adapter: None,
-            scratch: frame::Audio::empty(),
-        };
+        let chain = Chain { format, is_measured: true, ..Chain::default() };
+        let filter = Filter::with(first, plan, chain)?;
         Ok(Self {
             filter,
             measured: Loudness::default(),
