@@ -2,7 +2,7 @@
 
 use crate::base::BitRate;
 
-use super::request::{BitDepth, Carry, Format, Request};
+use super::request::{BitDepth, Carry, Format, Reencode, Request};
 
 /// One option as users know it.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub const OPTIONS: [OptionSpec; 27] = [
     built("track", "TEXT", "number, or number/total"),
     built("disc", "TEXT", "number, or number/total"),
     built("comment", "TEXT", "comment"),
-    later("reencode"),
+    built("reencode", "auto|always", "auto copies the sound where the codec may stay as it is"),
     later("threads"),
 ];
 
@@ -338,6 +338,13 @@ fn apply(request: &mut Request, name: &'static str, value: &str) -> Result<(), O
             request.loudness = match value {
                 "off" => None,
                 value => Some(number(value, -40.0, -5.0).ok_or_else(|| invalid(ALLOWED))?),
+            };
+        }
+        "reencode" => {
+            request.reencode = match value {
+                "auto" => Reencode::Auto,
+                "always" => Reencode::Always,
+                _ => return Err(invalid("auto or always")),
             };
         }
         "tags" | "cover" | "chapters" => {

@@ -72,6 +72,9 @@ pub struct AudioStream {
     pub is_float: bool,
     /// Bits per second as the file claims; 0 when it does not.
     pub bit_rate: u64,
+    /// The codec's profile, by libav's number.
+    #[serde(skip)]
+    pub profile: i32,
     /// Length as the container claims.
     pub duration_seconds: Option<f64>,
     /// Whether the container marks it as the default.
@@ -266,6 +269,7 @@ fn audio_stream(stream: &StreamFacts) -> Option<AudioStream> {
         bits_per_sample: stream.bits_per_sample,
         is_float: stream.is_float,
         bit_rate: stream.bit_rate,
+        profile: stream.profile,
         duration_seconds: stream.duration_seconds,
         is_default: stream.is_default,
         tags: stream.tags.clone(),

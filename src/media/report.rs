@@ -30,7 +30,8 @@ pub fn source(probe: &Probe, plan: &Plan) -> Value {
 pub fn planned(plan: &Plan) -> Value {
     let spec = Catalog::of_this_build().entry(plan.format).spec;
     let carried = |carry| carry == Carry::Keep;
-    json!({
+    let known = |number: u32| (number > 0).then_some(number);
+    let mut planned = json!({
         "format": plan.format.as_str(),
         "container": spec.container,
         "codec": spec.codec_of(plan.encoder),
@@ -38,7 +39,9 @@ pub fn planned(plan: &Plan) -> Value {
         "bitrate_bps": plan.bit_rate.map(|rate| rate.bits_per_second()),
         "quality": plan.vbr_quality,
         "compression_level": plan.compression_level,
-        "copied": false,
+        "sample_rate": known(plan.sample_rate),
+        "channels": known(plan.channels),
+        "copied": plan.copied.is_some(),
         "dither": plan.dither,
         "loudness_lufs": plan.loudness,
         "start_seconds": plan.range.start_seconds,
@@ -47,22 +50,32 @@ pub fn planned(plan: &Plan) -> Value {
         "cover": carried(plan.carried.cover),
         "chapters": carried(plan.carried.chapters),
         "warnings": plan.warnings,
-    })
+    });
+    if let Some(copied) = &plan.copied {
+        planned["codec"] = json!(copied.codec);
+        planned["encoder"] = Value::Null;
+        planned["bitrate_bps"] = json!(Some(copied.bit_rate).filter(|&rate| rate > 0));
+        planned["quality"] = Value::Null;
+        planned["compression_level"] = Value::Null;
+        planned["dither"] = json!(false);
+    }
+    planned
 }
 
 /// What was done; the jobs add what they call it and where it lies.
 #[must_use]
 pub fn output(done: &Output) -> Value {
     let spec = Catalog::of_this_build().entry(done.plan.format).spec;
+    let copied = done.plan.copied.as_ref();
     json!({
         "container": spec.container,
-        "codec": spec.codec_of(done.plan.encoder),
-        "encoder": done.plan.encoder,
+        "codec": copied.map_or(spec.codec_of(done.plan.encoder), |copied| &copied.codec),
+        "encoder": copied.is_none().then_some(done.plan.encoder),
         "bitrate_bps": done.bit_rate,
         "sample_rate": done.sample_rate,
         "channels": done.channels,
         "duration_seconds": done.duration_seconds,
-        "copied": false,
+        "copied": copied.is_some(),
         "loudness": done.loudness,
     })
 }

@@ -129,6 +129,15 @@ pub enum Carry {
     Drop,
 }
 
+/// Whether packets may be copied instead of being encoded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reencode {
+    /// Where codec, container and options allow it.
+    Auto,
+    /// Never.
+    Always,
+}
+
 /// A part of a recording, in seconds from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Range {
@@ -184,6 +193,8 @@ pub struct Request {
     pub range: Range,
     /// Loudness to reach, in LUFS; `None` leaves it.
     pub loudness: Option<f64>,
+    /// Whether packets may be copied.
+    pub reencode: Reencode,
     /// Whether tags are carried over.
     pub tags: Carry,
     /// Whether pictures are carried over.
@@ -210,6 +221,7 @@ impl Request {
             stream: None,
             range: Range::default(),
             loudness: None,
+            reencode: Reencode::Auto,
             tags: Carry::Keep,
             cover: Carry::Keep,
             chapters: Carry::Keep,

@@ -12,6 +12,7 @@ mod support;
 mod architecture;
 mod bad_input;
 mod command_line;
+mod copying;
 mod identity;
 mod jobs;
 mod lock_down;

@@ -36,6 +36,8 @@ pub struct StreamFacts {
     pub duration_seconds: Option<f64>,
     /// Whether the container marks it as the default of its kind.
     pub is_default: bool,
+    /// The codec's profile, by libav's number; negative when unknown.
+    pub profile: i32,
     /// Whether the samples are encrypted (common encryption without a key).
     pub is_encrypted: bool,
     /// Tags of the stream, in order.
@@ -230,6 +232,7 @@ unsafe fn stream_facts(index: usize, stream: *const AVStream) -> StreamFacts {
             .filter(|&ticks| ticks > 0)
             .map(|ticks| seconds(ticks, stream.time_base)),
         is_default: stream.disposition & AV_DISPOSITION_DEFAULT != 0,
+        profile: parameters.profile,
         // The mov demuxer keeps the tag of the sample entry: `enca` is ISO/IEC 23001-7's.
         is_encrypted: parameters.codec_tag == u32::from_le_bytes(*b"enca"),
         // SAFETY: the dictionary belongs to the stream.

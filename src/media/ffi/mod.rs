@@ -14,6 +14,7 @@ pub mod graph;
 pub mod input;
 pub mod log;
 pub mod output;
+pub mod packet;
 pub mod version;
 
 use std::sync::Once;

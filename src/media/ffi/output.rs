@@ -4,11 +4,11 @@ use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::ffi::{
     AV_INPUT_BUFFER_PADDING_SIZE, AV_NOPTS_VALUE, AVFMT_FLAG_BITEXACT, AVFMT_GLOBALHEADER,
     AVFMT_NOTIMESTAMPS, AVFMT_TS_NONSTRICT, AVMediaType, AVPacketSideDataType, AVRational,
-    AVStream, av_mallocz, av_rescale_q, av_stream_new_side_data, avcodec_parameters_from_context,
-    avformat_new_stream,
+    AVStream, av_mallocz, av_rescale_q, av_stream_new_side_data, avcodec_parameters_copy,
+    avcodec_parameters_from_context, avformat_new_stream,
 };
 use ffmpeg_next::format::context::{Input, Output};
-use ffmpeg_next::{Error, Packet};
+use ffmpeg_next::{Error, Packet, Rational};
 
 use super::dictionary;
 use super::input::raw_stream;
@@ -118,6 +118,40 @@ pub fn add_encoded_stream(
     Ok(())
 }
 
+/// Adds the one stream that packets of `origin` will fill as they are; its index is 0.
+///
+/// `priming` is the number of samples that a decoder drops at the start, `sample_time` the time base
+/// of the packets to come.
+///
+/// # Errors
+/// What libav says; [`Error::StreamNotFound`] when the source has no such stream.
+pub fn add_copied_stream(
+    output: &mut Output,
+    origin: StreamOrigin<'_>,
+    priming: u32,
+    sample_time: Rational,
+) -> Result<(), Error> {
+    let source = raw_stream(origin.input, origin.index).ok_or(Error::StreamNotFound)?;
+    // SAFETY: the context is borrowed mutably and its header not written yet. The new stream and
+    // its codecpar belong to it; the source's stream is alive and only read.
+    unsafe {
+        let stream = avformat_new_stream(output.as_mut_ptr(), std::ptr::null());
+        if stream.is_null() {
+            return Err(Error::Other { errno: ffmpeg_next::error::ENOMEM });
+        }
+        let code = avcodec_parameters_copy((*stream).codecpar, (*source).codecpar);
+        if code < 0 {
+            return Err(Error::from(code));
+        }
+        // Each container has tags of its own for a codec.
+        (*(*stream).codecpar).codec_tag = 0;
+        (*(*stream).codecpar).initial_padding = i32::try_from(priming).unwrap_or(0);
+        (*stream).time_base = sample_time.into();
+        take_over(stream, source);
+    }
+    Ok(())
+}
+
 /// # Safety
 /// Both streams are alive, and nobody else uses `to`.
 unsafe fn take_over(to: *mut AVStream, from: *const AVStream) {
@@ -146,26 +180,21 @@ unsafe fn take_over(to: *mut AVStream, from: *const AVStream) {
 /// Without the clamp, Vorbis to Vorbis ends in EINVAL ("Queue input is backward in time").
 #[derive(Debug)]
 pub struct PacketClock {
-    encoder_time_base: AVRational,
+    time_base: Rational,
     last_dts: i64,
 }
 
 impl PacketClock {
-    /// A clock for packets of `encoder`.
+    /// A clock for packets that are timed in `time_base`.
     #[must_use]
-    pub fn new(encoder: &Encoder) -> Self {
-        // SAFETY: the context is alive as long as `encoder`.
-        let encoder_time_base = unsafe { (*encoder.as_ptr()).time_base };
-        Self { encoder_time_base, last_dts: AV_NOPTS_VALUE }
+    pub fn new(time_base: Rational) -> Self {
+        Self { time_base, last_dts: AV_NOPTS_VALUE }
     }
 
-    /// Prepares `packet`, which the encoder has just given, for `output`, whose header is written.
+    /// Prepares the next packet for `output`, whose header is written.
     pub fn prepare(&mut self, packet: &mut Packet, output: &Output) {
         let Some(time_base) = stream_time_base(output) else { return };
-        packet.rescale_ts(
-            ffmpeg_next::Rational::from(self.encoder_time_base),
-            ffmpeg_next::Rational::from(time_base),
-        );
+        packet.rescale_ts(self.time_base, Rational::from(time_base));
         packet.set_stream(0);
         let flags = format_flags(output);
         if flags & AVFMT_NOTIMESTAMPS == 0 {

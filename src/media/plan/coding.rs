@@ -191,7 +191,7 @@ pub(super) fn wants_dither(source: &AudioStream, request: &Request, entry: &Form
 }
 
 /// The depth that loses nothing of the source; a lossy source has none, 16 bits are enough for it.
-fn kept_depth(source: &AudioStream) -> BitDepth {
+pub(super) fn kept_depth(source: &AudioStream) -> BitDepth {
     match source.bits_per_sample {
         _ if source.is_float => BitDepth::Float32,
         0..=16 => BitDepth::Int16,

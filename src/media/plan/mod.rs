@@ -2,9 +2,11 @@
 
 mod check;
 mod coding;
+mod copying;
 mod layout;
 
 pub use check::plan_options;
+pub use copying::Copied;
 
 use self::coding::{
     encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate, wants_dither,
@@ -24,6 +26,8 @@ pub struct Plan {
     pub format: Format,
     /// Position of the source's stream in its container.
     pub stream: usize,
+    /// Set when packets are copied; what is said of decoder, encoder and samples does not matter then.
+    pub copied: Option<Copied>,
     /// libav's decoder.
     pub decoder: String,
     /// libav's encoder.
@@ -36,6 +40,10 @@ pub struct Plan {
     pub vbr_quality: Option<i32>,
     /// Effort of the encoder.
     pub compression_level: Option<i32>,
+    /// Samples per second that come out; 0 when the source does not say before it is decoded.
+    pub sample_rate: u32,
+    /// Channels that come out; 0 as above.
+    pub channels: u32,
     /// What the encoder may be given; libavfilter picks the nearest to the source.
     pub accepts: Accepts,
     /// Whether what is cut off the samples is dithered.
@@ -104,6 +112,8 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
     let lists = entry.encoder.clone().unwrap_or_default();
     let mut warnings = Vec::new();
     let carried = plan_carried(probe, source, request, entry, &mut warnings);
+    let copied = copying::copied(probe, source, request);
+    let known_beforehand = warnings.len();
 
     let mut channel_layouts = plan_layouts(request, entry)?;
     if request.exactness == Exactness::Ordinary {
@@ -125,9 +135,16 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
     let sample_rate = planned_rate(source, &sample_rates);
     let bit_rate =
         asked.map(|asked| plan_bitrate(asked, request, channels, sample_rate, &mut warnings));
+    if copied.is_some() {
+        // What an encoder would have changed stays as it is.
+        warnings.truncate(known_beforehand);
+    }
     Ok(Plan {
         format: request.format,
         stream: source.index,
+        sample_rate: if copied.is_some() { source.sample_rate } else { sample_rate },
+        channels: if copied.is_some() { source.channels } else { channels },
+        copied,
         decoder: source.decoder.clone(),
         encoder,
         muxer: entry.spec.muxer,
@@ -253,6 +270,7 @@ mod tests {
                 bits_per_sample: bits,
                 is_float: false,
                 bit_rate: 0,
+                profile: -99,
                 duration_seconds: Some(1.0),
                 is_default: false,
                 tags: Vec::new(),

@@ -3,6 +3,7 @@
 //! Owns: the loop. Never: what a stage does inside.
 //! Used by: `media::convert`.
 
+pub mod copy;
 pub mod measure;
 pub mod reader;
 pub mod serial;

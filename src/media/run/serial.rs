@@ -13,7 +13,7 @@ use super::super::request::Exactness;
 use super::super::stage::demux::Demux;
 use super::super::stage::encode::Encode;
 use super::super::stage::filter::Filter;
-use super::super::stage::mux::{self, Mux};
+use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
 use super::reader::{Read, Reader};
 
@@ -28,6 +28,8 @@ pub struct Ran {
     pub sample_rate: u32,
     /// Channels of the output.
     pub channels: u32,
+    /// Samples before the start of the sound that readers of the output do not know to drop.
+    pub priming_heard: u32,
     /// What was read of the source.
     pub read: Read,
 }
@@ -144,7 +146,7 @@ impl Serial<'_> {
         }
         let origin = StreamOrigin { input: self.reader.demux().input(), index: self.plan.stream };
         let mux = prepared
-            .start(self.plan, &encode, origin, self.metadata)
+            .start(self.plan, Packets::Encoded(&encode, origin), self.metadata)
             .map_err(|error| cannot("The container", error, self.watch))?;
         self.watch.progress.enter(Stage::Encoding);
         Ok(Tail {
@@ -225,6 +227,7 @@ impl Serial<'_> {
             coded_bytes: self.coded_bytes,
             sample_rate: tail.sample_rate,
             channels: tail.channels,
+            priming_heard: 0,
             read: self.reader.read(),
         })
     }

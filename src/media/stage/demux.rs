@@ -41,6 +41,12 @@ impl Demux {
         &self.input
     }
 
+    /// Whether the container's own clock stands at 0 when a pulled packet starts.
+    #[must_use]
+    pub fn is_at_zero(&self, packet: &Packet) -> bool {
+        packet.pts().is_some_and(|pts| pts.saturating_add(self.offset) == 0)
+    }
+
     /// The next packet of the stream. Blocks while the source is read.
     pub fn pull(&mut self) -> Pulled {
         loop {

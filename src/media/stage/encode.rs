@@ -18,6 +18,8 @@ pub struct Encode {
     least_bytes: usize,
     filter_time_base: Rational,
     time_base: Rational,
+    /// Whether the source's timestamps are taken over, as the command does.
+    heeds_clock: bool,
     expected_pts: i64,
     samples: u64,
 }
@@ -50,7 +52,15 @@ impl Encode {
         // libav's TTA encoder asserts, and ends the process, when a packet has no room for its own
         // checksum: frames of a few bytes.
         let least_bytes = if plan.encoder == "tta" { TTA_LEAST_BYTES } else { 0 };
-        Ok(Self { encoder, least_bytes, filter_time_base, time_base, expected_pts: 0, samples: 0 })
+        Ok(Self {
+            encoder,
+            least_bytes,
+            filter_time_base,
+            time_base,
+            heeds_clock: plan.exactness == Exactness::BitExact,
+            expected_pts: 0,
+            samples: 0,
+        })
     }
 
     /// The opened encoder, for the muxer's stream.
@@ -59,10 +69,10 @@ impl Encode {
         &self.encoder
     }
 
-    /// Samples per second and channel.
+    /// One sample: the time base of frames and packets.
     #[must_use]
-    pub fn sample_rate(&self) -> u32 {
-        self.encoder.rate()
+    pub fn time_base(&self) -> Rational {
+        self.time_base
     }
 
     /// Samples per channel of every frame but the last, or `None` when any number will do.
@@ -82,8 +92,10 @@ impl Encode {
     /// # Errors
     /// What libav says.
     pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
+        // A source's clock may jump or start late; what is heard does not.
         let pts = frame
             .pts()
+            .filter(|_| self.heeds_clock)
             .map_or(self.expected_pts, |pts| pts.rescale(self.filter_time_base, self.time_base));
         frame.set_pts(Some(pts));
         self.expected_pts = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));

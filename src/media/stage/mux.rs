@@ -1,7 +1,7 @@
 //! Packets in, a file out.
 
 use ffmpeg_next::format::context::Output;
-use ffmpeg_next::{Dictionary, Error, Packet};
+use ffmpeg_next::{Dictionary, Error, Packet, Rational};
 
 use super::super::ffi::output::{self, PacketClock, StreamOrigin};
 use super::super::insert::Insertion;
@@ -9,8 +9,24 @@ use super::super::io::{Sink, Watch, sink_io};
 use super::super::metadata::{Metadata, ape, comments, id3, ilst};
 use super::super::plan::Plan;
 use super::super::request::{Exactness, Format};
-use super::super::wrap::{chunks, flac, moov, ogg};
+use super::super::wrap::{chunks, flac, moov, ogg, xing};
 use super::encode::Encode;
+
+/// Where the packets come from that will be pushed.
+#[derive(Clone, Copy)]
+pub enum Packets<'a> {
+    /// From this encoder; the source gives the length and what stands beside its packets.
+    Encoded(&'a Encode, StreamOrigin<'a>),
+    /// From this source, as they are.
+    Copied {
+        /// Their stream.
+        origin: StreamOrigin<'a>,
+        /// Samples that a decoder drops at the start.
+        priming: u32,
+        /// Their time base: one sample.
+        sample_time: Rational,
+    },
+}
 
 /// One muxer whose header is written.
 pub struct Mux {
@@ -22,6 +38,8 @@ pub struct Mux {
 /// A muxer before its header.
 pub struct Prepared {
     output: Output,
+    /// Bytes of ours before or among libav's.
+    inserted: u64,
     ending: Ending,
 }
 
@@ -39,6 +57,8 @@ enum Ending {
     OggComments(Vec<(String, String)>),
     /// libav's comments go, behind so many bytes of ours.
     FlacComments(u64),
+    /// The muxer's word on the encoder's delay goes, behind so many bytes of ours.
+    ForgottenEncoder(u64),
 }
 
 /// How outputs name their maker.
@@ -56,6 +76,7 @@ pub fn prepare(
 ) -> Result<Prepared, Error> {
     let (insertion, ending) = around(plan, metadata)?;
     // No name is given: a name that looks like a path would be opened by some muxers.
+    let inserted = insertion.bytes.len() as u64;
     let io = sink_io(sink, insertion, watch)?;
     let mut output = ffmpeg_next::format::output_to_stream(io, None, Some(plan.muxer))?;
     // Without it libav writes an APE tag of its own, with its name in it, before ours.
@@ -63,7 +84,7 @@ pub fn prepare(
     if plan.exactness == Exactness::BitExact || has_ape_tag {
         output::set_bitexact(&mut output);
     }
-    Ok(Prepared { output, ending })
+    Ok(Prepared { output, inserted, ending })
 }
 
 /// What of the metadata goes around libav's bytes instead of through its muxer.
@@ -117,26 +138,31 @@ impl Prepared {
         output::wants_global_header(&self.output)
     }
 
-    /// Adds the encoder's stream and writes the header.
+    /// Adds the stream of `packets` and writes the header.
     ///
     /// # Errors
     /// What libav says; the sink's own faults among them.
     pub fn start(
         self,
         plan: &Plan,
-        encode: &Encode,
-        origin: StreamOrigin<'_>,
+        packets: Packets<'_>,
         metadata: &Metadata,
     ) -> Result<Mux, Error> {
-        let Self { mut output, ending } = self;
-        let encoder_tag = match plan.exactness {
-            Exactness::BitExact => format!("Lavc {}", plan.encoder),
-            Exactness::Ordinary => {
-                let (major, minor, micro) = super::super::ffi::version::codec_library();
-                format!("Lavc{major}.{minor}.{micro} {}", plan.encoder)
+        let Self { mut output, inserted, mut ending } = self;
+        let time_base = match packets {
+            Packets::Encoded(encode, origin) => {
+                let encoder = encode.encoder();
+                output::add_encoded_stream(&mut output, encoder, &encoder_tag(plan), origin)?;
+                encode.time_base()
+            }
+            Packets::Copied { origin, priming, sample_time } => {
+                output::add_copied_stream(&mut output, origin, priming, sample_time)?;
+                if plan.format == Format::Mp3 && priming == 0 {
+                    ending = Ending::ForgottenEncoder(inserted);
+                }
+                sample_time
             }
         };
-        output::add_encoded_stream(&mut output, encode.encoder(), &encoder_tag, origin)?;
         let mut options = Dictionary::new();
         if plan.exactness == Exactness::Ordinary {
             describe(&mut output, plan.format, metadata)?;
@@ -150,7 +176,7 @@ impl Prepared {
                 Format::Mp3 => options.set("id3v2_version", "0"),
                 // The edit list cuts to the sample.
                 Format::M4a | Format::M4b | Format::Alac => {
-                    options.set("movie_timescale", &encode.sample_rate().to_string());
+                    options.set("movie_timescale", &time_base.denominator().to_string());
                 }
                 // Beyond 4 GiB a RIFF header cannot count.
                 Format::Wav => options.set("rf64", "auto"),
@@ -167,7 +193,17 @@ impl Prepared {
             }
         }
         drop(output.write_header_with(options)?);
-        Ok(Mux { output, clock: PacketClock::new(encode.encoder()), ending })
+        Ok(Mux { output, clock: PacketClock::new(time_base), ending })
+    }
+}
+
+fn encoder_tag(plan: &Plan) -> String {
+    match plan.exactness {
+        Exactness::BitExact => format!("Lavc {}", plan.encoder),
+        Exactness::Ordinary => {
+            let (major, minor, micro) = super::super::ffi::version::codec_library();
+            format!("Lavc{major}.{minor}.{micro} {}", plan.encoder)
+        }
     }
 }
 
@@ -236,6 +272,7 @@ impl Mux {
             Ending::Index(item_list) => moov::bring_forward(place, item_list),
             Ending::OggComments(comments) if comments.is_empty() => Ok(()),
             Ending::OggComments(comments) => ogg::write_comments(place, comments),
+            Ending::ForgottenEncoder(inserted) => xing::forget_encoder(place, *inserted),
             Ending::FlacComments(inserted) => flac::forget_comments(place, *inserted),
         });
         finished.map_err(|error| {

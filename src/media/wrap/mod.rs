@@ -10,3 +10,4 @@ pub mod chunks;
 pub mod flac;
 pub mod moov;
 pub mod ogg;
+pub mod xing;

@@ -1,0 +1,341 @@
+//! One conversion from source to sink: probe, plan, run, report.
+
+mod carried;
+mod warnings;
+
+use std::io::SeekFrom;
+use std::sync::Arc;
+
+use ffmpeg_next::format::context::Input;
+
+use self::warnings::{damage_warning, loudness_warning, priming_warning};
+use super::catalog::Catalog;
+use super::failure::{Failure, FailureCode, Stage, Warning};
+use super::ffi::log::CaptureGuard;
+use super::io::{IoFault, Sink, Source, Watch};
+use super::limits::Limits;
+use super::loudness::{Adjustment, Loudness};
+use super::metadata::Metadata;
+use super::plan::{self, Plan};
+use super::probe::{self, AudioStream, Opened, Probe};
+use super::progress::Progress;
+use super::request::{Format, Reencode, Request};
+use super::run::copy::{Copy, Copying};
+use super::run::measure;
+use super::run::serial::{self, Ran};
+use super::stage::demux::Demux;
+use crate::base::CancelToken;
+
+/// Log lines a failure carries.
+const DETAIL_LINES: usize = 10;
+
+/// Everything one conversion needs, but for its source and sink.
+#[derive(Clone)]
+pub struct Conversion {
+    /// What to make.
+    pub request: Request,
+    /// Ceilings.
+    pub limits: Limits,
+    /// Stops it.
+    pub cancel: CancelToken,
+    /// Told how far it is.
+    pub progress: Arc<Progress>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Facts of the source.
+    pub probe: Probe,
+    /// What was decided.
+    pub plan: Plan,
+    /// Samples per channel.
+    pub samples: u64,
+    /// Rate in Hz.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u32,
+    /// Length of the output.
+    pub duration_seconds: f64,
+    /// Mean bits per second of the coded sound, without the container.
+    pub bit_rate: u64,
+    /// Loudness before, and the gain that was applied, where that was asked for.
+    pub loudness: Option<Adjustment>,
+    /// Deviations, the plan's first.
+    pub warnings: Vec<Warning>,
+}
+
+/// Converts. Blocks the calling thread for as long as it takes; everything libav logs meanwhile
+/// belongs to this conversion. `tell` is told the facts and the plan before work starts.
+///
+/// The sink's content is whole only when this returns `Ok`.
+///
+/// # Errors
+/// A [`Failure`] with the library's last log lines.
+pub fn convert(
+    conversion: &Conversion,
+    source: Source,
+    sink: Sink,
+    tell: &mut dyn FnMut(&Probe, &Plan),
+) -> Result<Output, Failure> {
+    let log = CaptureGuard::start();
+    let result = carry_out(conversion, source, sink, tell, &log);
+    result.map_err(|mut failure| {
+        let lines = log.lines();
+        failure.detail = lines
+            .iter()
+            .skip(lines.len().saturating_sub(DETAIL_LINES))
+            .map(|line| format!("[{}] {}", line.component, line.text))
+            .collect();
+        let position = conversion.progress.snapshot().position_seconds;
+        failure.position_seconds = (position > 0.0).then_some(position);
+        failure
+    })
+}
+
+/// Opens a source and tells its facts.
+///
+/// # Errors
+/// A [`Failure`] of stage `reading`.
+pub fn examine(source: &Source, limits: &Limits) -> Result<Probe, Failure> {
+    initialise()?;
+    let log = CaptureGuard::start();
+    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
+    probe::open(source, limits, &watch, &log).map(|opened| opened.probe)
+}
+
+/// What a conversion would do, without doing it.
+///
+/// # Errors
+/// As the conversion would fail before its work starts.
+pub fn plan_only(
+    source: &Source,
+    limits: &Limits,
+    request: &Request,
+) -> Result<(Probe, Plan), Failure> {
+    let probe = examine(source, limits)?;
+    let plan = planned(&probe, request)?;
+    Ok((probe, plan))
+}
+
+fn planned(probe: &Probe, request: &Request) -> Result<Plan, Failure> {
+    let entry = Catalog::of_this_build().entry(request.format);
+    plan::plan(probe, request, entry).map_err(|unsupported| {
+        Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
+    })
+}
+
+/// Measures the loudness of a source's default stream, as it is.
+///
+/// # Errors
+/// As a conversion would fail.
+pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Failure> {
+    initialise()?;
+    let log = CaptureGuard::start();
+    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
+    let opened = probe::open(source, limits, &watch, &log)?;
+    // WAV takes any sound as it is.
+    let plan = planned(&opened.probe, &Request::new(Format::Wav))?;
+    let demux = Demux::new(opened.input, plan.stream);
+    measure::run(&plan, limits, &watch, demux)
+}
+
+fn initialise() -> Result<(), Failure> {
+    super::ffi::initialise().map_err(|error| {
+        Failure::new(FailureCode::Internal, Stage::Reading, format!("libav cannot start: {error}"))
+    })
+}
+
+fn watch(cancel: &CancelToken, progress: &Arc<Progress>) -> Watch {
+    Watch {
+        cancel: cancel.clone(),
+        progress: Arc::clone(progress),
+        source_fault: IoFault::default(),
+        sink_fault: IoFault::default(),
+    }
+}
+
+fn carry_out(
+    conversion: &Conversion,
+    source: Source,
+    sink: Sink,
+    tell: &mut dyn FnMut(&Probe, &Plan),
+    log: &CaptureGuard,
+) -> Result<Output, Failure> {
+    initialise()?;
+    let watch = watch(&conversion.cancel, &conversion.progress);
+    let Opened { input, probe } = probe::open(&source, &conversion.limits, &watch, log)?;
+    let plan = planned(&probe, &conversion.request)?;
+    tell(&probe, &plan);
+    Work { conversion, source, sink, watch, log, probe }.carry_out(plan, input)
+}
+
+/// A conversion whose source is open.
+struct Work<'a> {
+    conversion: &'a Conversion,
+    source: Source,
+    sink: Sink,
+    watch: Watch,
+    log: &'a CaptureGuard,
+    probe: Probe,
+}
+
+impl Work<'_> {
+    fn carry_out(self, mut plan: Plan, mut input: Input) -> Result<Output, Failure> {
+        let stream = self.stream(&plan);
+        // What lies behind the end of the range is not read.
+        let declared = length(&self.probe, stream)
+            .map(|seconds| plan.range.end_seconds.map_or(seconds, |end| seconds.min(end)));
+        if let Some(seconds) = declared {
+            self.conversion.progress.set_duration(seconds);
+        }
+        let (metadata, warnings) = carried::metadata(&plan, &self.probe, stream);
+        plan.warnings.extend(warnings);
+        let noise_before = self.log.error_count();
+        if plan.copied.is_some() {
+            match self.copy(&plan, input, &metadata)? {
+                Copy::Done(ran) => return self.finish(plan, &ran, None, declared, noise_before),
+                Copy::Impossible(reason) => {
+                    plan = self.planned_anew(&plan, &reason)?;
+                    input = self.reopen()?;
+                }
+            }
+        }
+        let adjustment = match plan.loudness {
+            None => None,
+            Some(target) => {
+                let (adjustment, again) = self.measure(&mut plan, input, target)?;
+                input = again;
+                Some(adjustment)
+            }
+        };
+        let noise_before = self.log.error_count();
+        let demux = Demux::new(input, plan.stream);
+        let limits = &self.conversion.limits;
+        let ran = serial::run(&plan, limits, &self.watch, demux, &self.sink, &metadata)?;
+        self.finish(plan, &ran, adjustment, declared, noise_before)
+    }
+
+    fn stream(&self, plan: &Plan) -> &AudioStream {
+        let found = self.probe.audio.iter().find(|stream| stream.index == plan.stream);
+        found.unwrap_or_else(|| unreachable!("the plan picks one of the probe's streams"))
+    }
+
+    fn reopen(&self) -> Result<Input, Failure> {
+        probe::reopen(&self.source, &self.conversion.limits, &self.watch, self.log)
+    }
+
+    fn copy(&self, plan: &Plan, input: Input, metadata: &Metadata) -> Result<Copy, Failure> {
+        let copying = Copying {
+            plan,
+            limits: &self.conversion.limits,
+            watch: &self.watch,
+            sink: &self.sink,
+            metadata,
+            declared_samples: declared_samples(&self.probe, self.stream(plan)),
+        };
+        copying.run(Demux::new(input, plan.stream))
+    }
+
+    /// The plan for packets that cannot be copied, on an empty sink.
+    fn planned_anew(&self, before: &Plan, reason: &str) -> Result<Plan, Failure> {
+        let emptied = self.sink.with(&self.watch, |place| {
+            place.truncate(0)?;
+            place.seek(SeekFrom::Start(0))
+        });
+        emptied.map_err(|error| {
+            let message = format!("The output cannot be written: {error}.");
+            Failure::new(FailureCode::StorageFailed, Stage::Writing, message)
+        })?;
+        let request = Request { reencode: Reencode::Always, ..self.conversion.request.clone() };
+        let mut plan = planned(&self.probe, &request)?;
+        let known = before.warnings.iter().filter(|known| !plan.warnings.contains(known));
+        let known: Vec<Warning> = known.cloned().collect();
+        plan.warnings.extend(known);
+        plan.warnings.push(Warning::new(
+            "not_copied",
+            format!("The sound could not be copied, {reason}: it was encoded anew."),
+        ));
+        Ok(plan)
+    }
+
+    fn measure(
+        &self,
+        plan: &mut Plan,
+        input: Input,
+        target: f64,
+    ) -> Result<(Adjustment, Input), Failure> {
+        self.watch.progress.set_passes(2);
+        let demux = Demux::new(input, plan.stream);
+        let measured = measure::run(plan, &self.conversion.limits, &self.watch, demux)?;
+        let adjustment = measured.adjusted_to(target);
+        plan.gain_db = Some(adjustment.gain_db - plan.encoder_gain_db);
+        plan.warnings.extend(loudness_warning(&adjustment));
+        let input = self.reopen()?;
+        self.watch.progress.next_pass();
+        Ok((adjustment, input))
+    }
+
+    fn finish(
+        self,
+        plan: Plan,
+        ran: &Ran,
+        loudness: Option<Adjustment>,
+        declared: Option<f64>,
+        noise_before: usize,
+    ) -> Result<Output, Failure> {
+        // Errors while closing an output have nowhere to go but here.
+        if let Some(fault) = self.watch.sink_fault.get() {
+            return Err(super::stage::sink_failed(&fault));
+        }
+        let mut warnings = plan.warnings.clone();
+        warnings.extend(priming_warning(&plan, ran));
+        warnings.extend(damage_warning(ran, declared, self.log.error_count() - noise_before));
+        #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
+        let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));
+        Ok(Output {
+            samples: ran.samples_encoded,
+            sample_rate: ran.sample_rate,
+            channels: ran.channels,
+            duration_seconds,
+            bit_rate: mean_bit_rate(ran.coded_bytes, duration_seconds),
+            loudness,
+            warnings,
+            probe: self.probe,
+            plan,
+        })
+    }
+}
+
+/// How many samples are heard, where the file says it to the sample: MP4 by its edit list or, as
+/// iTunes does, by a text of four numbers, the last of which it is.
+fn declared_samples(probe: &Probe, stream: &AudioStream) -> Option<u64> {
+    if probe.container != "mp4" {
+        return None;
+    }
+    let by_text = probe.tags.iter().find(|(name, _)| name == "iTunSMPB");
+    let by_text = by_text
+        .and_then(|(_, text)| text.split_whitespace().nth(3))
+        .and_then(|number| u64::from_str_radix(number, 16).ok())
+        .filter(|&samples| samples > 0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
+    let by_duration = stream
+        .duration_seconds
+        .map(|seconds| (seconds * f64::from(stream.sample_rate)).round() as u64);
+    by_text.or(by_duration)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a mean for people, of positive numbers"
+)]
+fn mean_bit_rate(bytes: u64, seconds: f64) -> u64 {
+    (bytes as f64 * 8.0 / seconds.max(1e-3)) as u64
+}
+
+/// The stream's own length where the container says it, else the container's.
+fn length(probe: &Probe, stream: &AudioStream) -> Option<f64> {
+    stream.duration_seconds.or(probe.duration_seconds)
+}

@@ -1,0 +1,97 @@
+//! What people are told when an output is not all that they asked for.
+
+use super::super::catalog::Catalog;
+use super::super::failure::Warning;
+use super::super::loudness::{Adjustment, CEILING_DBTP};
+use super::super::plan::Plan;
+use super::super::run::serial::Ran;
+
+pub(super) fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
+    let target = adjustment.target_lufs;
+    match adjustment.output_lufs {
+        None if adjustment.measured.true_peak_dbtp.is_none() => {
+            Some(Warning::new("silent", "The recording is silent: its loudness stays."))
+        }
+        None => Some(Warning::new(
+            "too_short_to_measure",
+            "The recording is too short or too quiet to be measured: its loudness stays.",
+        )),
+        Some(reached) if adjustment.limited_by_peak => Some(Warning::new(
+            "loudness_limited",
+            format!(
+                "{target} LUFS would lift peaks above {CEILING_DBTP} dBTP: it is {reached:.1} LUFS."
+            ),
+        )),
+        Some(_) => None,
+    }
+}
+
+/// Sound that was copied to where nothing says that its start is not to be heard.
+pub(super) fn priming_warning(plan: &Plan, ran: &Ran) -> Option<Warning> {
+    (ran.priming_heard > 0).then(|| {
+        let label = Catalog::of_this_build().entry(plan.format).spec.label;
+        let milliseconds =
+            u64::from(ran.priming_heard) * 1000 / u64::from(ran.sample_rate.max(1));
+        Warning::new(
+            "starts_late",
+            format!(
+                "{label} cannot say where copied sound starts: {milliseconds} ms of silence come first."
+            ),
+        )
+    })
+}
+
+pub(super) fn damage_warning(
+    ran: &Ran,
+    declared: Option<f64>,
+    errors_logged: usize,
+) -> Option<Warning> {
+    let missing = declared.map_or(0.0, |declared| declared - ran.read.decoded_seconds);
+    let ended_early = declared.is_some_and(|declared| missing > 1.0 && missing > declared / 10.0);
+    if ended_early || ran.read.broken_off {
+        return Some(Warning::new(
+            "ended_early",
+            format!(
+                "The sound breaks off at {}{}; everything up to there was converted.",
+                clock(ran.read.decoded_seconds),
+                declared
+                    .filter(|_| ended_early)
+                    .map(|declared| format!(", though the file promises {}", clock(declared)))
+                    .unwrap_or_default(),
+            ),
+        ));
+    }
+    if ran.read.damaged_packets > 0 || errors_logged > 0 {
+        let places = ran.read.damaged_packets.max(errors_logged as u64);
+        return Some(Warning::new(
+            "damaged",
+            format!(
+                "The file is damaged in {places} {}; the rest was converted.",
+                if places == 1 { "place" } else { "places" }
+            ),
+        ));
+    }
+    None
+}
+
+/// Seconds as people read them: `2:09`, `1:02:09`.
+fn clock(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped by `as`")]
+    let whole = seconds.max(0.0) as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock;
+
+    #[test]
+    fn lengths_are_said_as_people_read_them() {
+        assert_eq!([clock(0.4), clock(129.9), clock(3729.0)], ["0:00", "2:09", "1:02:09"]);
+    }
+}

@@ -1,0 +1,368 @@
+//! One thread: packets go from the demuxer to the muxer as they are, timed anew by their samples.
+//!
+//! The source's timestamps are not taken over: Matroska and FLV round them to milliseconds, streams
+//! jump. A decoder goes by samples too, so both outputs are equally long.
+
+use ffmpeg_next::{Error, Packet};
+
+use super::super::failure::{Failure, FailureCode, Stage};
+use super::super::ffi::output::StreamOrigin;
+use super::super::ffi::packet::{self, PacketSamples};
+use super::super::io::{Sink, Watch};
+use super::super::limits::Limits;
+use super::super::metadata::Metadata;
+use super::super::plan::Plan;
+use super::super::request::Format;
+use super::super::stage::demux::{Demux, Pulled};
+use super::super::stage::mux::{self, Mux, Packets};
+use super::super::stage::{failed, stopped};
+use super::reader::Read;
+use super::serial::Ran;
+
+/// Samples before the first one that is heard: AAC has 2112 or 2624, MP3 up to 3528. More is a cut
+/// that somebody made with an edit list: what was cut off must not come back.
+const PRIMING_MAX: u64 = 4096;
+
+/// How copying ended.
+pub enum Copy {
+    /// The output is whole.
+    Done(Ran),
+    /// The packets cannot be copied, for this reason; what was written is worth nothing.
+    Impossible(String),
+}
+
+/// Everything the driver works with.
+pub struct Copying<'a> {
+    /// What was decided.
+    pub plan: &'a Plan,
+    /// Ceilings.
+    pub limits: &'a Limits,
+    /// Stops it, and is told how far it is.
+    pub watch: &'a Watch,
+    /// Where the bytes go.
+    pub sink: &'a Sink,
+    /// What stands beside the sound.
+    pub metadata: &'a Metadata,
+    /// Samples that the source says are heard, where it says so to the sample.
+    pub declared_samples: Option<u64>,
+}
+
+/// Why a step did not work.
+enum Stop {
+    Impossible(String),
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// A packet and the samples that are heard of it.
+struct Timed {
+    packet: Packet,
+    samples: u64,
+}
+
+/// The packets up to the first one of which something is heard.
+struct Leading {
+    packets: Vec<Timed>,
+    /// Samples that are not heard.
+    priming: u32,
+    /// Samples by which the demuxer's clock is late.
+    late: u64,
+}
+
+/// What is written so far.
+struct Written {
+    mux: Mux,
+    /// Where the next packet starts; the priming lies before 0.
+    next_pts: i64,
+    packets: u64,
+    coded_bytes: u64,
+    damaged_packets: u64,
+    /// Samples at the end that a decoder drops.
+    dropped: u64,
+}
+
+impl Copying<'_> {
+    /// Copies the packets of the plan's stream. Blocks until done; cancel is seen at every packet.
+    ///
+    /// # Errors
+    /// Stopped, a limit, a source or sink that fails.
+    pub fn run(&self, mut demux: Demux) -> Result<Copy, Failure> {
+        self.watch.progress.enter(Stage::Encoding);
+        match self.carry_out(&mut demux) {
+            Ok(ran) => Ok(Copy::Done(ran)),
+            Err(Stop::Impossible(reason)) => Ok(Copy::Impossible(reason)),
+            Err(Stop::Failed(failure)) => Err(failure),
+        }
+    }
+
+    fn carry_out(&self, demux: &mut Demux) -> Result<Ran, Stop> {
+        let mut samples = PacketSamples::of(demux.input(), self.plan.stream).ok_or_else(|| {
+            Stop::Impossible(String::from("the length of its packets is not known"))
+        })?;
+        let Leading { packets: leading, priming, late } = self.leading(demux, &mut samples)?;
+        let header = leading.last().and_then(|last| self.fixed_header(&last.packet));
+        let origin = StreamOrigin { input: demux.input(), index: self.plan.stream };
+        let packets = Packets::Copied { origin, priming, sample_time: samples.sample_time() };
+        let mux = mux::prepare(self.plan, self.sink, self.metadata, self.watch)
+            .and_then(|prepared| prepared.start(self.plan, packets, self.metadata))
+            .map_err(|error| self.refused(error))?;
+        let mut written = Written {
+            mux,
+            next_pts: -i64::from(priming),
+            packets: 0,
+            coded_bytes: 0,
+            damaged_packets: 0,
+            dropped: 0,
+        };
+        let rate = samples.sample_time().denominator();
+        let mut leading = leading.into_iter();
+        let mut held = leading.next();
+        let mut broken_off = false;
+        loop {
+            let next = match leading.next() {
+                Some(timed) => timed,
+                None => match self.pull(demux, &mut broken_off)? {
+                    None => break,
+                    Some(packet) => self.timed(packet, &mut samples)?,
+                },
+            };
+            if header.is_some() && self.fixed_header(&next.packet) != header {
+                return Err(changing());
+            }
+            if let Some(ready) = held.replace(next) {
+                self.write(&mut written, ready, rate)?;
+            }
+        }
+        if let Some(last) = held {
+            let claimed = samples.claimed(&last.packet);
+            self.write_last(&mut written, last, claimed, late, rate)?;
+        }
+        self.finish(written, priming, rate, broken_off)
+    }
+
+    fn leading(&self, demux: &mut Demux, samples: &mut PacketSamples) -> Result<Leading, Stop> {
+        let mut packets = Vec::new();
+        let (mut priming, mut late) = (0, 0);
+        loop {
+            let mut broken_off = false;
+            let Some(packet) = self.pull(demux, &mut broken_off)? else {
+                return Err(Stop::Failed(nothing(broken_off)));
+            };
+            let is_dropped = packet::is_dropped(&packet);
+            let (skipped, _) = packet::skipped_samples(&packet);
+            let mut timed = self.timed(packet, samples)?;
+            // The first packet of Vorbis only prepares the second (Vorbis I, section 4.3.8). Where one
+            // page holds everything, libav's demuxer counts it all the same, and cuts the last one.
+            if packets.is_empty() && samples.first_is_silent() {
+                if demux.is_at_zero(&timed.packet) {
+                    late = timed.samples;
+                }
+                timed.samples = 0;
+            }
+            priming += if is_dropped { timed.samples } else { u64::from(skipped) };
+            if priming > PRIMING_MAX {
+                return Err(Stop::Impossible(String::from("its beginning is cut off")));
+            }
+            packets.push(timed);
+            if !is_dropped {
+                let priming = u32::try_from(priming).unwrap_or(0);
+                return Ok(Leading { packets, priming, late });
+            }
+        }
+    }
+
+    fn pull(&self, demux: &mut Demux, broken_off: &mut bool) -> Result<Option<Packet>, Stop> {
+        if let Some(reason) = self.watch.cancel.reason() {
+            return Err(stopped(reason, Stage::Encoding).into());
+        }
+        match demux.pull() {
+            Pulled::Packet(packet) => Ok(Some(packet)),
+            Pulled::End => Ok(None),
+            Pulled::Broken(error) => {
+                let ours =
+                    self.watch.cancel.is_stopped() || self.watch.source_fault.get().is_some();
+                if ours {
+                    let message = "The source cannot be read.";
+                    let gone = Failure::new(FailureCode::InputGone, Stage::Reading, message);
+                    return Err(failed(error, gone, self.watch).into());
+                }
+                *broken_off = true;
+                Ok(None)
+            }
+        }
+    }
+
+    fn timed(&self, packet: Packet, samples: &mut PacketSamples) -> Result<Timed, Stop> {
+        if packet::changes_headers(&packet) || self.is_header(&packet) {
+            return Err(changing());
+        }
+        let count = samples.count(&packet).ok_or_else(|| {
+            Stop::Impossible(String::from("the length of one of its packets is not known"))
+        })?;
+        let (_, dropped) = packet::skipped_samples(&packet);
+        Ok(Timed { packet, samples: count.saturating_sub(u64::from(dropped)) })
+    }
+
+    /// Whether the packet is a codec header that starts another stream behind the first: chained Ogg.
+    fn is_header(&self, packet: &Packet) -> bool {
+        let data = packet.data().unwrap_or_default();
+        match self.plan.copied.as_ref().map(|copied| copied.codec.as_str()) {
+            // RFC 7845 section 5; Vorbis I, section 4.2.1: packets of sound start with a 0 bit.
+            Some("opus") => data.starts_with(b"OpusHead") || data.starts_with(b"OpusTags"),
+            Some("vorbis") => data.first().is_some_and(|first| first & 1 == 1),
+            Some(_) | None => false,
+        }
+    }
+
+    /// The bits of the packet's own header that must stay as they are: a change of rate or channels
+    /// needs another container, or another decoder.
+    fn fixed_header(&self, packet: &Packet) -> Option<[u8; 3]> {
+        let codec = self.plan.copied.as_ref().map(|copied| copied.codec.as_str());
+        match packet.data()? {
+            // ISO/IEC 11172-3 section 2.4.1.3: version and layer, rate, whether it is mono.
+            [0xff, one, two, three, ..] if codec == Some("mp3") => {
+                Some([one & 0x1e, two & 0x0c, u8::from(three >> 6 == 3)])
+            }
+            // ADTS, ISO/IEC 14496-3 section 1.A.2.2: profile, rate, channels.
+            [0xff, one, two, three, ..] if codec == Some("aac") && one & 0xf6 == 0xf0 => {
+                Some([one & 0x08, two & 0xfd, three >> 6])
+            }
+            _ => None,
+        }
+    }
+
+    fn write(&self, written: &mut Written, timed: Timed, rate: i32) -> Result<(), Stop> {
+        let Timed { mut packet, samples } = timed;
+        let duration = i64::try_from(samples).unwrap_or(i64::MAX);
+        packet.set_pts(Some(written.next_pts));
+        packet.set_dts(Some(written.next_pts));
+        packet.set_duration(duration);
+        written.next_pts = written.next_pts.saturating_add(duration);
+        written.packets += 1;
+        written.coded_bytes += packet.size() as u64;
+        written.damaged_packets += u64::from(packet.is_corrupt());
+        written.dropped += u64::from(packet::skipped_samples(&packet).1);
+        packet::forget_flags(&mut packet);
+        written.mux.push(packet).map_err(|error| self.refused(error))?;
+        let seconds = seconds(written.next_pts, rate);
+        self.limits.check_length(seconds)?;
+        self.watch.progress.decoded(samples, seconds);
+        self.watch.progress.encoded();
+        Ok(())
+    }
+
+    /// The last packet is heard as far as the source says.
+    fn write_last(
+        &self,
+        written: &mut Written,
+        mut last: Timed,
+        claimed: Option<u64>,
+        late: u64,
+        rate: i32,
+    ) -> Result<(), Stop> {
+        let dropped = u64::from(packet::skipped_samples(&last.packet).1);
+        let whole = last.samples + dropped;
+        last.samples = whole - dropped.saturating_sub(late);
+        if let Some(claimed) = claimed {
+            last.samples = last.samples.min(claimed + late);
+        }
+        let end = u64::try_from(written.next_pts).unwrap_or(0) + last.samples;
+        if let Some(excess) = self.declared_samples.and_then(|declared| end.checked_sub(declared))
+            && excess < last.samples
+        {
+            last.samples -= excess;
+        }
+        let mut dropped = whole - last.samples;
+        if self.plan.format == Format::Mp3 {
+            // The muxer keeps one number, and the padding may begin a packet earlier.
+            dropped += written.dropped;
+        }
+        packet::set_discard(&mut last.packet, u32::try_from(dropped).unwrap_or(u32::MAX));
+        self.write(written, last, rate)
+    }
+
+    fn finish(
+        &self,
+        written: Written,
+        priming: u32,
+        rate: i32,
+        broken_off: bool,
+    ) -> Result<Ran, Stop> {
+        if written.next_pts <= 0 {
+            return Err(nothing(broken_off).into());
+        }
+        if let Some(reason) = self.watch.cancel.reason() {
+            return Err(stopped(reason, Stage::Writing).into());
+        }
+        self.watch.progress.enter(Stage::Writing);
+        written.mux.finish(self.sink, self.watch).map_err(|error| self.refused(error))?;
+        Ok(Ran {
+            samples_encoded: u64::try_from(written.next_pts).unwrap_or(0),
+            coded_bytes: written.coded_bytes,
+            sample_rate: u32::try_from(rate).unwrap_or(0),
+            channels: self.plan.channels,
+            priming_heard: if self.says_priming() { 0 } else { priming },
+            read: Read {
+                decoded_seconds: seconds(written.next_pts, rate),
+                damaged_packets: written.damaged_packets,
+                broken_off,
+            },
+        })
+    }
+
+    /// Whether the output tells readers which samples at the start are not to be heard.
+    fn says_priming(&self) -> bool {
+        let codec = self.plan.copied.as_ref().map(|copied| copied.codec.as_str());
+        match self.plan.format {
+            // libav's muxer writes Matroska's codec delay for Opus only.
+            Format::Mka => codec == Some("opus"),
+            Format::Aac | Format::Ac3 => false,
+            Format::Mp3
+            | Format::M4a
+            | Format::M4b
+            | Format::Opus
+            | Format::Ogg
+            | Format::Webm
+            | Format::Flac
+            | Format::Alac
+            | Format::Wv
+            | Format::Tta
+            | Format::Wav
+            | Format::Aiff => true,
+        }
+    }
+
+    /// What libav's "no" means: ours, or a reason to encode anew.
+    fn refused(&self, error: Error) -> Stop {
+        let ours = self.watch.cancel.is_stopped() || self.watch.sink_fault.get().is_some();
+        if !ours {
+            return Stop::Impossible(format!("the container does not take it ({error})"));
+        }
+        let message = format!("The output cannot be written: {error}.");
+        let otherwise = Failure::new(FailureCode::Internal, Stage::Writing, message);
+        failed(error, otherwise, self.watch).into()
+    }
+}
+
+fn changing() -> Stop {
+    Stop::Impossible(String::from("it changes in mid-stream"))
+}
+
+fn nothing(broken_off: bool) -> Failure {
+    if broken_off {
+        let message = "The file is damaged: its sound cannot be read.";
+        return Failure::new(FailureCode::CorruptInput, Stage::Reading, message);
+    }
+    let message = "The file was read to its end and no sound came out.";
+    Failure::new(FailureCode::EmptyOutput, Stage::Reading, message)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time for people")]
+fn seconds(samples: i64, rate: i32) -> f64 {
+    samples.max(0) as f64 / f64::from(rate.max(1))
+}
