@@ -14,7 +14,7 @@ export class Rate {
 		return this.value;
 	}
 }
-/** The rest of time as shown: changes once a second, rises only after 3 s of a value a quarter higher. */
+/** The rest of time: changes once a second, rises only after 3 s of a quarter more. */
 export class Left {
 	show(seconds, now = performance.now()) {
 		if (!(seconds > this.value * 1.25)) this.high = now;

@@ -21,7 +21,7 @@ async function walk(entries) {
 	return files;
 }
 
-/** Listens for files: onfiles(files, leftOut); onveil(x, or null at the end) while they hover; target() names what they become. */
+/** Listens for files: onfiles(files, leftOut); onveil(x or null) while they hover; target() names what they become. */
 export function intake({ onfiles, onveil, target }) {
 	const [picker, folder, veil] = ['#pick', '#folder', '#veil'].map((id) => $(id));
 	let timer;

@@ -9,7 +9,7 @@ let current;
 audio.onplay = audio.onpause = audio.ontimeupdate = audio.onended = ({ type }) => current?.show(type);
 audio.onerror = () => current?.fail();
 
-/** A playable output at the button and the range inside `root`; spec: wave, url, name, seconds, mime, onchange(clock or ''), onfail(sentence). */
+/** Plays at `root`'s button and range; spec: wave, url, name, seconds, mime, onchange(clock or ''), onfail(sentence). */
 export class Track {
 	constructor(root, spec) {
 		Object.assign(this, spec, { at: 0, lead: $('button.lead', root), bar: $('[type=range]', root) });

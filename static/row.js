@@ -50,10 +50,10 @@ const PHASES = {
 		if (value == null) return { unknown: true, one: [slow || (second ? words.done(clock(second)) : words.reading)], two: [second && words.unknown, fast] };
 		if (at === 'finishing') return { strong: state.finishing, number: '99', done: 0.99 };
 		const seconds = value >= 2 && ran > 2000 ? view.left(`work${attempt}`, eta) : null;
-		const again = attempt > 1 && ran < 2000;
+		const [again, copied] = [attempt > 1 && ran < 2000, job.planned?.copied];
 		return {
-			strong: again ? state.again : state.processing, number: percent(value, seconds > 600), rest: left(seconds), done: value / 100,
-			one: [slow || (again ? words.restarted : left(seconds))], two: [whole && words.of(clock(second || 0), clock(whole)), fast],
+			strong: again ? state.again : copied ? state.copying : state.processing, number: percent(value, seconds > 600), rest: left(seconds), done: value / 100,
+			one: [slow || (again ? words.restarted : copied ? words.copying : left(seconds))], two: [whole && words.of(clock(second || 0), clock(whole)), fast],
 		};
 	},
 	done({ bytes, job }, _, { mute, at }) {

@@ -28,7 +28,7 @@ function settle({ format, quality, options = {} }) {
 	const found = [quality, 'standard', entry.qualities[0]?.id].find((id) => qualityOf({ format: entry.format, quality: id }));
 	return { format: entry.format, quality: found, options: optionsOf({ format: entry.format, options: entry === known ? options : {} }) };
 }
-/** Those of a target's options that its format has; `own`: only what is, or is not, for one file. */
+/** A target's options that its format has; `own`: only what is, or is not, for one file. */
 function optionsOf({ format, options }, own) {
 	const found = formatOf(format).options.filter(({ name, kind, per_file: one = /time|text/.test(kind) }) => name in options && one === (own ?? one));
 	return Object.fromEntries(found.map(({ name }) => [name, options[name]]));

@@ -36,7 +36,7 @@ function glide(x, to, ms) {
 	return calm.matches || !(Math.abs(to - next) > 4e-4) ? to : next;
 }
 
-/** One recording. held, done, play: 0…1; cut: where it failed; still: paused; unknown: no length; clock: a function giving play. */
+/** One recording. held, done, play: 0…1; cut: where it failed; still: paused; unknown: no length; clock: gives play. */
 export class Wave {
 	constructor(canvas) {
 		Object.assign(this, { canvas, pen: canvas.getContext('2d'), held: 0, done: 0, heldX: 0, doneX: 0, play: 0 });
@@ -44,7 +44,7 @@ export class Wave {
 		sizes.observe(canvas);
 		sights.observe(canvas);
 	}
-	/** Changes what is shown; `jump` puts the edges there at once, `settle` lets finished bars settle. */
+	/** Changes what is shown; `jump` moves edges at once, `settle` lets bars settle. */
 	set(patch) {
 		Object.assign(this, patch, { dirty: true });
 		if (patch?.jump) [this.heldX, this.doneX] = [this.held, this.done];

@@ -6,7 +6,7 @@ const ORDINALS = ['next', 'second', 'third', 'fourth', 'fifth', 'sixth', 'sevent
 
 /** A row's states, the first word of its status. */
 export const state = {
-	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing',
+	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing', copying: 'Copying',
 	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
 };
 export const why = { signin: 'signed out', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
@@ -15,7 +15,7 @@ export const stage = (at) => at && `while ${at === 'finishing' ? 'writing' : at}
 export const row = {
 	ahead: (n) => (n ? `${count(n, 'upload')} ${n > 1 ? 'are' : 'is'} ahead` : 'next to be sent'),
 	place: (n) => (n ? `${ORDINALS[n - 1] || `number ${n}`} in line` : 'for a free core'),
-	storing: 'making sure it is safe', network: 'for the network', uploaded: (size) => `${size} uploaded`,
+	storing: 'making sure it is safe', copying: 'nothing is re-encoded', network: 'for the network', uploaded: (size) => `${size} uploaded`,
 	still: (s) => `still working, last frame ${s}\xa0s ago`, done: (time) => `${time} done`, unknown: 'length unknown', reading: 'reading the file',
 	kept: 'nothing is kept', resend: (size) => `${size}, sent again from the start`, lost: 'the connection was lost', restarted: 'the server was restarted',
 	was: (size) => `was ${size}`, of: (a, b) => `${a} of ${b}`, gone: 'the result is no longer on the server', more: (n) => `and ${n} more`,

@@ -1,7 +1,7 @@
 // Owns: one file in one POST, with its progress. Never: when, or what a failure means. Used by: upload/line.
 import { ApiError, HEADERS, errorFrom } from '../api.js';
 
-/** Sends a file with option fields ahead of it; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort in silence. */
+/** Sends a file behind its options; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort. */
 export function sendFile(file, fields, on) {
 	const form = new FormData();
 	for (const field of Object.entries({ ...fields, file })) form.append(...field);

@@ -78,6 +78,20 @@ test('length_unknown_shows_no_number', async () => {
 	assert.match(await row(page, 'endless.wav').locator('.status').innerText(), /Converting · 1:24 done\s*length unknown/);
 	await page.context().close();
 });
+test('copied_sound_says_that_nothing_is_re_encoded', async () => {
+	const page = await w.page();
+	await page.route('**/api/v1/jobs?*', async (route) => {
+		const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+		const body = await answer.json();
+		for (const job of body.jobs) Object.assign(job, { status: 'processing', started_at: new Date(Date.now() - 9000).toISOString(), output: null, planned: { copied: true }, progress: { percent: 62, stage: 'encoding', attempt: 1, position_seconds: 186, speed: 900, eta_seconds: 1, frames_decoded: 5 } });
+		await route.fulfill({ json: body });
+	});
+	await page.setInputFiles('#pick', w.wav('copied.wav', 2));
+	await phase(page, 'copied.wav', 'processing');
+	await page.getByText('nothing is re-encoded').waitFor();
+	assert.match(await row(page, 'copied.wav').locator('.status').innerText(), /Copying · nothing is re-encoded/);
+	await page.context().close();
+});
 test('rows_keep_their_order_and_height_and_no_line_loses_its_tail', async () => {
 	for (const width of [1280, 390]) {
 		const page = await w.page({ viewport: { width, height: 900 } });
