@@ -23,7 +23,8 @@ enum Expected {
 }
 
 /// How a source is made (arguments of `ffmpeg` and its name), and what it is copied to.
-const PAIRS: &[(&[&str], &str, &[(&str, Expected)])] = {
+type Pairs = (&'static [&'static str], &'static str, &'static [(&'static str, Expected)]);
+const PAIRS: &[Pairs] = {
     use Expected::{Same, SameSound, Samples, StartsLate};
     &[
         (&["-c:a", "libmp3lame", "-q:a", "3"], "vbr.mp3", &[("mp3", Same), ("mka", StartsLate)]),
