@@ -68,6 +68,19 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// Seconds as people read them: `2:09`, `1:02:09`.
+#[must_use]
+pub fn clock(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped by `as`")]
+    let whole = seconds.max(0.0) as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +99,10 @@ mod tests {
         assert_eq!(ByteSize(999).to_string(), "999 bytes");
         assert_eq!(ByteSize(52_900_000).to_string(), "52.9 MB");
         assert_eq!(ByteSize::mebi(500).to_string(), "524.3 MB");
+    }
+
+    #[test]
+    fn lengths_are_said_as_people_read_them() {
+        assert_eq!([clock(0.4), clock(129.9), clock(3729.0)], ["0:00", "2:09", "1:02:09"]);
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     let sink = target.sink().map_err(|error| cannot_write(output, &error))?;
     let conversion = Conversion {
         request,
-        limits: Limits { decoded_seconds: f64::INFINITY, ..Limits::default() },
+        limits: Limits::of_a_person(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
 }
 
 fn say_plan(input: &Path, request: &Request) -> Outcome {
-    let limits = Limits { decoded_seconds: f64::INFINITY, ..Limits::default() };
+    let limits = Limits::of_a_person();
     let source = open_source(input)?;
     let (probe, plan) = plan_only(&source, &limits, request)
         .map_err(|failure| Refused::Failed(format!("{}: {}", input.display(), failure.message)))?;

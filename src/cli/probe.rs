@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     let shown = input.display();
     let failed = |failure: Failure| Refused::Failed(format!("{shown}: {}", failure.message));
     let source = open_source(input)?;
-    let limits = Limits { decoded_seconds: f64::INFINITY, ..Limits::default() };
+    let limits = Limits::of_a_person();
     let probe = examine(&source, &limits).map_err(failed)?;
     let mut json = serde_json::json!(probe);
     if arguments.get_flag("loudness") {

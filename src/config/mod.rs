@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::base::{ByteSize, Secret};
 use crate::jobs::admission::AllowedTypes;
+use crate::media::limits::{Limits, MetadataLimits};
 use crate::{http, jobs, observe, storage};
 use layers::Layers;
 use values::Values;
@@ -39,6 +40,8 @@ pub struct Config {
     pub storage: storage::Settings,
     /// Of `jobs`.
     pub jobs: jobs::Settings,
+    /// Of `media`.
+    pub limits: Limits,
     /// Of `http`.
     pub http: http::Settings,
     /// Of `observe`.
@@ -92,16 +95,48 @@ impl Config {
                     1,
                     1 << 30,
                 )?),
+                stuck_after: Duration::from_secs(values.number("STUCK_SECONDS", 1, 1 << 30)?),
                 allowed_types: values
                     .list("ALLOWED_UPLOAD_TYPES")
                     .map_or(AllowedTypes::AnySound, AllowedTypes::Only),
             },
+            limits: limits(&values)?,
             http: http::Settings { public_origins: values.origins("PUBLIC_URL")? },
             log: values.log()?,
             warnings: values.warnings(),
             data_dir,
         })
     }
+}
+
+/// Ceilings of every conversion.
+fn limits(values: &Values) -> Result<Limits, ConfigError> {
+    let number = |name, least, most| values.number(name, least, most);
+    let count = |name, most: u32| {
+        number(name, 1, u64::from(most)).map(|number| u32::try_from(number).unwrap_or(most))
+    };
+    let size = |name, unit: usize, most: u32| {
+        number(name, 0, u64::from(most))
+            .map(|number| usize::try_from(number).unwrap_or(0).saturating_mul(unit))
+    };
+    Ok(Limits {
+        streams: count("MAX_STREAMS", 1000)?,
+        channels: count("MAX_CHANNELS", 64)?,
+        sample_rate_max: count("MAX_SAMPLE_RATE", 3_072_000)?,
+        decoded_seconds: f64::from(count("MAX_DURATION_SECONDS", 1 << 30)?),
+        output_bytes: match values.text("MAX_OUTPUT_MB") {
+            None => None,
+            Some(_) => Some(ByteSize::mebi(number("MAX_OUTPUT_MB", 1, 1 << 30)?).0),
+        },
+        metadata: MetadataLimits {
+            tags: size("MAX_TAGS", 1, 1 << 16)?,
+            tag_bytes: size("MAX_TAGS_KB", 1 << 10, 1 << 16)?,
+            covers: size("MAX_COVERS", 1, 1000)?,
+            cover_bytes: size("MAX_COVER_MB", 1 << 20, 16)?,
+            chapters: size("MAX_CHAPTERS", 1, 1 << 16)?,
+        },
+        ..Limits::default()
+    })
 }
 
 fn database_file(values: &Values, data_dir: &Path) -> Result<PathBuf, ConfigError> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::admission::request_of;
 use super::live::Running;
 use super::store::sqlite::{Claimed, Published};
-use crate::base::{ArtifactId, ByteSize};
+use crate::base::ArtifactId;
 use crate::media::catalog::Catalog;
 use crate::media::crash::CrashRecord;
 use crate::media::failure::{Failure, FailureCode, Stage};
@@ -35,11 +35,6 @@ pub struct Begun {
     /// What was decided.
     pub planned: String,
 }
-
-/// An output may be this many times its source and [`OUTPUT_FLOOR`] more: a megabyte of FLAC can
-/// hold a day of silence.
-const OUTPUT_FACTOR: u64 = 20;
-const OUTPUT_FLOOR: ByteSize = ByteSize::mebi(2048);
 
 impl Executor {
     /// An executor on this storage. With a crash record, a fatal signal can be laid to its job.
@@ -76,10 +71,10 @@ impl Executor {
         let source_bytes = source.length().unwrap_or(0);
         let staged = self.storage.stage_output().map_err(|error| cannot_store(&error))?;
         let file = staged.file().try_clone().map_err(|error| cannot_store(&error))?;
-        let limit = source_bytes.saturating_mul(OUTPUT_FACTOR).saturating_add(OUTPUT_FLOOR.0);
+        let limit = self.limits.output_for(source_bytes);
         let conversion = Conversion {
             request,
-            limits: Limits { output_bytes: limit, ..self.limits },
+            limits: self.limits,
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),
         };

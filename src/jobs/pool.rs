@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,12 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Conversions that were asked to stop get this long to notice.
 const HAND_BACK: Duration = Duration::from_secs(3);
+
+/// How often the time of a conversion is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A conversion that was asked to stop and in which nothing moves is given up after this time.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An error that may pass is tried this often in all.
 const TRIES: u32 = 3;
@@ -148,13 +154,11 @@ impl Worker {
         let started = Instant::now();
         let mut told = false;
         let mut heartbeat = tokio::time::interval(LEASE / 3);
+        let mut look = tokio::time::interval(LOOK);
+        let mut standstill = Standstill::new(self.jobs.settings().stuck_after);
         loop {
             tokio::select! {
-                ended = &mut work => {
-                    return ended.unwrap_or_else(|panic| Err(Failure::new(
-                        FailureCode::Internal, Stage::Reading, format!("The engine failed unexpectedly: {panic}."),
-                    )));
-                }
+                ended = &mut work => return outcome(ended),
                 facts = &mut has_begun, if !told => {
                     told = true;
                     if let Ok(facts) = facts
@@ -164,18 +168,37 @@ impl Worker {
                     }
                 }
                 _ = heartbeat.tick() => {
-                    if started.elapsed() >= self.jobs.settings().job_timeout {
-                        running.cancel.stop(StopReason::TimedOut);
-                    }
                     // A lease that is lost means cancelled or deleted.
                     if matches!(self.jobs.renew(&claimed.lease, LEASE).await, Ok(false)) {
                         running.cancel.stop(StopReason::Cancelled);
                     }
                 }
-                () = tokio::time::sleep_until(started + self.jobs.settings().job_timeout),
-                    if !running.cancel.is_stopped() => running.cancel.stop(StopReason::TimedOut),
+                _ = look.tick() => {
+                    if started.elapsed() >= self.jobs.settings().job_timeout {
+                        running.cancel.stop(StopReason::TimedOut);
+                    }
+                    if let Some(still) = standstill.seen(running) {
+                        tracing::error!(job = %claimed.lease.job, seconds = still.as_secs(), "given up: nothing moves in it; its thread ends when libav returns");
+                        running.cancel.stop(StopReason::TimedOut);
+                        self.abandon(work);
+                        return Err(given_up(running, still));
+                    }
+                }
             }
         }
+    }
+
+    /// Leaves a conversion to itself that is inside a call which does not return. The next job gets
+    /// another thread; a result that comes all the same is nobody's.
+    fn abandon(&self, work: JoinHandle<Result<Published, Failure>>) {
+        let executor = self.executor.clone();
+        tokio::spawn(async move {
+            if let Ok(Ok(published)) = work.await {
+                // Its failure to delete is logged inside.
+                let _ = tokio::task::spawn_blocking(move || executor.discard(&published)).await;
+            }
+            tracing::warn!("a conversion that was given up has ended");
+        });
     }
 
     async fn settle(
@@ -221,6 +244,62 @@ impl Worker {
         let executor = self.executor.clone();
         // A failure to delete is logged inside; a panic leaves the file to the next start's sweep.
         let _ = tokio::task::spawn_blocking(move || executor.discard(&published)).await;
+    }
+}
+
+fn outcome(
+    ended: Result<Result<Published, Failure>, tokio::task::JoinError>,
+) -> Result<Published, Failure> {
+    ended.unwrap_or_else(|panic| {
+        let message = format!("The engine failed unexpectedly: {panic}.");
+        Err(Failure::new(FailureCode::Internal, Stage::Reading, message))
+    })
+}
+
+/// Why a conversion that does not return has ended.
+fn given_up(running: &Running, still: Duration) -> Failure {
+    let stage = running.progress.snapshot().stage;
+    match running.cancel.reason() {
+        Some(StopReason::Cancelled) => Failure::new(FailureCode::Cancelled, stage, "Cancelled."),
+        Some(StopReason::TimedOut | StopReason::Interrupted) | None => Failure::new(
+            FailureCode::TimedOut,
+            stage,
+            format!(
+                "Nothing moved in it for {} seconds: it was given up. The file is damaged, or made to waste time.",
+                still.as_secs()
+            ),
+        ),
+    }
+}
+
+/// Notices that nothing moves in a conversion.
+struct Standstill {
+    patience: Duration,
+    moves: u64,
+    since: Instant,
+}
+
+impl Standstill {
+    fn new(patience: Duration) -> Self {
+        Self { patience, moves: 0, since: Instant::now() }
+    }
+
+    /// For how long nothing has moved, once that is too long. One that was asked to stop has less
+    /// time: it looks at its flag wherever it moves.
+    fn seen(&mut self, running: &Running) -> Option<Duration> {
+        let moves = running.progress.moves();
+        if moves != self.moves {
+            self.moves = moves;
+            self.since = Instant::now();
+        }
+        let patience = match running.cancel.reason() {
+            // The drain hands the job back by itself.
+            Some(StopReason::Interrupted) => return None,
+            Some(StopReason::Cancelled | StopReason::TimedOut) => STOP_PATIENCE.min(self.patience),
+            None => self.patience,
+        };
+        let still = self.since.elapsed();
+        (still >= patience).then_some(still)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Settings {
     pub queue_limit: u64,
     /// Wall clock of one conversion.
     pub job_timeout: Duration,
+    /// A conversion in which nothing moves for so long is given up.
+    pub stuck_after: Duration,
     /// Contents that are taken.
     pub allowed_types: AllowedTypes,
 }

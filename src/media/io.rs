@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ffmpeg_next::format::context::StreamIo;
 
 use super::insert::{Inserting, Insertion};
+use super::overlay::Overlaid;
+pub use super::overlay::Overlay;
 use super::progress::Progress;
 use crate::base::CancelToken;
 
@@ -16,6 +18,8 @@ use crate::base::CancelToken;
 pub struct Source {
     stream: Arc<Mutex<dyn ReadSeek>>,
     length: Option<u64>,
+    /// What libav sees in place of the stream's own bytes.
+    overlays: Arc<[Overlay]>,
 }
 
 /// Place for the converted bytes. Clones are handles on the same place: libav writes through one,
@@ -55,7 +59,13 @@ impl Place for io::Cursor<Vec<u8>> {
 impl Source {
     /// A source of `length` bytes, when that is known.
     pub fn new(stream: impl ReadSeek + 'static, length: Option<u64>) -> Self {
-        Self { stream: Arc::new(Mutex::new(stream)), length }
+        Self { stream: Arc::new(Mutex::new(stream)), length, overlays: Arc::default() }
+    }
+
+    /// The same stream, of which libav sees other bytes at some places.
+    #[must_use]
+    pub fn overlaid(self, overlays: Vec<Overlay>) -> Self {
+        Self { overlays: overlays.into(), ..self }
     }
 
     /// Length in bytes, when it is known.
@@ -168,7 +178,7 @@ pub fn source_io(source: &Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next
         watch.source_fault.note_error(&error);
     }
     StreamIo::from_read_seek(Guarded {
-        stream,
+        stream: Overlaid::new(stream, Arc::clone(&source.overlays)),
         position: 0,
         limit: u64::MAX,
         fault: watch.source_fault.clone(),

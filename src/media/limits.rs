@@ -15,9 +15,31 @@ pub struct Limits {
     pub sample_rate_max: u32,
     /// Decoded length in seconds.
     pub decoded_seconds: f64,
-    /// Bytes of the output.
-    pub output_bytes: u64,
+    /// Bytes of the output; `None` is [`Self::output_for`] its source.
+    pub output_bytes: Option<u64>,
+    /// What is carried over beside the sound.
+    pub metadata: MetadataLimits,
 }
+
+/// What of tags, pictures and chapters is carried over; the rest is left out with a warning.
+#[derive(Clone, Copy, Debug)]
+pub struct MetadataLimits {
+    /// Texts.
+    pub tags: usize,
+    /// Bytes of all texts together.
+    pub tag_bytes: usize,
+    /// Pictures.
+    pub covers: usize,
+    /// Bytes of a picture; 16 MiB less a header are what a FLAC block holds.
+    pub cover_bytes: usize,
+    /// Chapters.
+    pub chapters: usize,
+}
+
+/// An output may be this many times its source and [`OUTPUT_FLOOR`] more: a megabyte of FLAC can
+/// hold a day of silence.
+const OUTPUT_FACTOR: u64 = 20;
+const OUTPUT_FLOOR: u64 = 2 << 30;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -27,12 +49,32 @@ impl Default for Limits {
             sample_rate_min: 4_000,
             sample_rate_max: 768_000,
             decoded_seconds: 24.0 * 3600.0,
-            output_bytes: u64::MAX,
+            output_bytes: None,
+            metadata: MetadataLimits::default(),
         }
     }
 }
 
+impl Default for MetadataLimits {
+    fn default() -> Self {
+        Self { tags: 4096, tag_bytes: 1 << 20, covers: 32, cover_bytes: 16 << 20, chapters: 1024 }
+    }
+}
+
 impl Limits {
+    /// The same for a person's own files at the command line: what they ask for is theirs.
+    #[must_use]
+    pub fn of_a_person() -> Self {
+        Self { decoded_seconds: f64::INFINITY, output_bytes: Some(u64::MAX), ..Self::default() }
+    }
+
+    /// Bytes an output may have whose source has `source_bytes`.
+    #[must_use]
+    pub fn output_for(&self, source_bytes: u64) -> u64 {
+        let by_source = source_bytes.saturating_mul(OUTPUT_FACTOR).saturating_add(OUTPUT_FLOOR);
+        self.output_bytes.unwrap_or(by_source)
+    }
+
     /// Checks what a header or a frame says of its samples.
     ///
     /// # Errors
@@ -60,8 +102,8 @@ impl Limits {
     pub fn check_length(&self, decoded_seconds: f64) -> Result<(), Failure> {
         if decoded_seconds > self.decoded_seconds {
             return Err(exceeded(format!(
-                "The recording is longer than {:.0} hours, the most this server takes.",
-                self.decoded_seconds / 3600.0
+                "The recording is longer than {}, the most this server takes.",
+                crate::base::units::clock(self.decoded_seconds)
             )));
         }
         Ok(())

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod loudness;
 pub mod metadata;
 pub mod options;
+pub mod overlay;
 pub mod plan;
 pub mod prescan;
 pub mod probe;

@@ -102,6 +102,8 @@ pub struct Opened {
     pub input: Input,
     /// Its facts.
     pub probe: Probe,
+    /// Where it came from, as libav is to see it when it is opened again.
+    pub source: Source,
 }
 
 /// Opens a source. Blocks while it reads; cancel is seen at every read.
@@ -110,7 +112,7 @@ pub struct Opened {
 /// A [`Failure`] of stage `reading` that says what the content is or lacks. The caller attaches
 /// the log lines.
 pub fn open(
-    source: &Source,
+    source: Source,
     limits: &Limits,
     watch: &Watch,
     log: &CaptureGuard,
@@ -121,24 +123,22 @@ pub fn open(
         return Err(Failure::new(FailureCode::EmptyFile, Stage::Reading, "The file is empty."));
     }
     let kind = sniff(&head);
-    let tags = source.with(|stream| prescan::scan(stream)).map_err(|error| cannot_read(&error))?;
-    if tags == Verdict::TooMany {
-        return Err(Failure::new(
-            FailureCode::LimitExceeded,
-            Stage::Reading,
-            format!("The file brings more than {} tags.", prescan::TAGS_MAX),
-        ));
-    }
+    let weighed = source.with(prescan::scan).map_err(|error| cannot_read(&error))?;
+    let Verdict::Fine(overlays) = weighed else {
+        let message = "The file brings more tags than this server takes.";
+        return Err(Failure::new(FailureCode::LimitExceeded, Stage::Reading, message));
+    };
+    let source = source.overlaid(overlays);
     let tagged = source.with(read::tagged).map_err(|error| cannot_read(&error))?;
     let started = Instant::now();
-    let opened = open_input(source, limits, watch);
+    let opened = open_input(&source, limits, watch);
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
     let mut probe = examine(&input, kind, limits)?;
     probe.metadata = tagged.or(read::of_input(&input));
     probe.covers = probe.metadata.pictures.len();
     probe.chapters.clone_from(&probe.metadata.chapters);
-    Ok(Opened { input, probe })
+    Ok(Opened { input, probe, source })
 }
 
 /// Opens a source again that [`open`] has taken before.

@@ -23,6 +23,8 @@ pub struct Progress {
     source_bytes: AtomicU64,
     source_length: AtomicU64,
     output_bytes: AtomicU64,
+    /// Reads, writes and frames, counted to see that something moves.
+    moves: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -69,6 +71,7 @@ impl Default for Progress {
             source_bytes: AtomicU64::new(0),
             source_length: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
+            moves: AtomicU64::new(0),
         }
     }
 }
@@ -114,6 +117,7 @@ impl Progress {
     ///
     /// Ignored while the source is being opened: demuxers look at the end of a file for tags.
     pub fn source_reached(&self, byte: u64) {
+        self.moved();
         if self.stage.load(Ordering::Relaxed) != 0 {
             self.source_bytes.fetch_max(byte, Ordering::Relaxed);
         }
@@ -121,6 +125,7 @@ impl Progress {
 
     /// Counts one decoded frame that ends at `position_seconds` of the source.
     pub fn decoded(&self, samples: u64, position_seconds: f64) {
+        self.moved();
         self.frames_decoded.fetch_add(1, Ordering::Relaxed);
         self.samples_decoded.fetch_add(samples, Ordering::Relaxed);
         self.position_us.fetch_max(microseconds(position_seconds), Ordering::Relaxed);
@@ -128,12 +133,24 @@ impl Progress {
 
     /// Counts one encoded frame.
     pub fn encoded(&self) {
+        self.moved();
         self.frames_encoded.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Says how many bytes the output has; the highest number stays.
     pub fn output_reached(&self, byte: u64) {
+        self.moved();
         self.output_bytes.fetch_max(byte, Ordering::Relaxed);
+    }
+
+    fn moved(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often anything has moved: a number that stays the same means a standstill.
+    #[must_use]
+    pub fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
     }
 
     /// Everything at this moment. The counters are read one by one: they may be a frame apart.

@@ -12,4 +12,5 @@ mod support;
 mod crash;
 mod full_disk;
 mod kill;
+mod standstill;
 mod stop;

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("auth", &["base", "observe", "db"]),
     ("jobs", &["base", "observe", "db", "storage", "media"]),
     ("http", &["base", "observe", "db", "storage", "media", "auth", "jobs"]),
-    ("config", &["base", "observe", "storage", "auth", "jobs", "http"]),
+    ("config", &["base", "observe", "storage", "media", "auth", "jobs", "http"]),
     ("app", &["base", "observe", "db", "storage", "media", "auth", "jobs", "http", "config"]),
     ("cli", &["base", "observe", "media", "config", "app"]),
     ("main", &["cli"]),

@@ -1,6 +1,7 @@
 //! What of a source stands beside the sound of an output.
 
 use super::super::failure::Warning;
+use super::super::limits::MetadataLimits;
 use super::super::metadata::{Metadata, ilst, read};
 use super::super::plan::Plan;
 use super::super::probe::{AudioStream, Probe};
@@ -12,10 +13,11 @@ pub(super) fn metadata(
     plan: &Plan,
     probe: &Probe,
     stream: &AudioStream,
+    limits: &MetadataLimits,
 ) -> (Metadata, Vec<Warning>) {
     let mut metadata = wanted(plan, probe, stream);
     let mut warnings = Vec::new();
-    warnings.extend(limit_warning(metadata.limit()));
+    warnings.extend(limit_warning(metadata.limit(limits)));
     if matches!(plan.format, Format::M4a | Format::M4b | Format::Alac) {
         let before = metadata.pictures.len();
         metadata.pictures.retain(ilst::takes);
@@ -52,12 +54,17 @@ fn wanted(plan: &Plan, probe: &Probe, stream: &AudioStream) -> Metadata {
     metadata.overridden(&plan.overrides)
 }
 
-fn limit_warning((texts, pictures): (usize, usize)) -> Option<Warning> {
-    let what = match (texts, pictures) {
-        (0, 0) => return None,
-        (texts, 0) => format!("{texts} tags"),
-        (0, pictures) => format!("{pictures} pictures"),
-        (texts, pictures) => format!("{texts} tags and {pictures} pictures"),
+fn limit_warning(left_out: [usize; 3]) -> Option<Warning> {
+    let counted = |count: usize, noun: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        count => Some(format!("{count} {noun}s")),
     };
-    Some(Warning::new("metadata_limited", format!("{what} are too much to carry over: left out.")))
+    let parts = left_out.into_iter().zip(["tag", "picture", "chapter"]);
+    let parts: Vec<String> = parts.filter_map(|(count, noun)| counted(count, noun)).collect();
+    (!parts.is_empty()).then(|| {
+        let what = parts.join(", ");
+        let message = format!("{what}: too much to carry over, left out.");
+        Warning::new("metadata_limited", message)
+    })
 }

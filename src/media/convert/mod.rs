@@ -101,7 +101,7 @@ pub fn examine(source: &Source, limits: &Limits) -> Result<Probe, Failure> {
     initialise()?;
     let log = CaptureGuard::start();
     let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
-    probe::open(source, limits, &watch, &log).map(|opened| opened.probe)
+    probe::open(source.clone(), limits, &watch, &log).map(|opened| opened.probe)
 }
 
 /// What a conversion would do, without doing it.
@@ -133,7 +133,7 @@ pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Fa
     initialise()?;
     let log = CaptureGuard::start();
     let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
-    let opened = probe::open(source, limits, &watch, &log)?;
+    let opened = probe::open(source.clone(), limits, &watch, &log)?;
     // WAV takes any sound as it is.
     let plan = planned(&opened.probe, &Request::new(Format::Wav))?;
     let demux = Demux::new(opened.input, plan.stream);
@@ -164,7 +164,7 @@ fn carry_out(
 ) -> Result<Output, Failure> {
     initialise()?;
     let watch = watch(&conversion.cancel, &conversion.progress);
-    let Opened { input, probe } = probe::open(&source, &conversion.limits, &watch, log)?;
+    let Opened { input, probe, source } = probe::open(source, &conversion.limits, &watch, log)?;
     let plan = planned(&probe, &conversion.request)?;
     tell(&probe, &plan);
     Work { conversion, source, sink, watch, log, probe }.carry_out(plan, input)
@@ -189,7 +189,8 @@ impl Work<'_> {
         if let Some(seconds) = declared {
             self.conversion.progress.set_duration(seconds);
         }
-        let (metadata, warnings) = carried::metadata(&plan, &self.probe, stream);
+        let (metadata, warnings) =
+            carried::metadata(&plan, &self.probe, stream, &self.conversion.limits.metadata);
         plan.warnings.extend(warnings);
         let noise_before = self.log.error_count();
         if plan.copied.is_some() {

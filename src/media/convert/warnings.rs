@@ -5,6 +5,7 @@ use super::super::failure::Warning;
 use super::super::loudness::{Adjustment, CEILING_DBTP};
 use super::super::plan::Plan;
 use super::super::run::serial::Ran;
+use crate::base::units::clock;
 
 pub(super) fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
     let target = adjustment.target_lufs;
@@ -72,26 +73,4 @@ pub(super) fn damage_warning(
         ));
     }
     None
-}
-
-/// Seconds as people read them: `2:09`, `1:02:09`.
-fn clock(seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped by `as`")]
-    let whole = seconds.max(0.0) as u64;
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clock;
-
-    #[test]
-    fn lengths_are_said_as_people_read_them() {
-        assert_eq!([clock(0.4), clock(129.9), clock(3729.0)], ["0:00", "2:09", "1:02:09"]);
-    }
 }

@@ -17,6 +17,8 @@ use std::collections::HashSet;
 
 pub use keys::Key;
 
+use super::limits::MetadataLimits;
+
 /// Everything a file says of its sound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
@@ -61,17 +63,6 @@ pub struct Chapter {
     pub title: String,
 }
 
-/// Texts that are carried at the most.
-pub const ITEMS_MAX: usize = 4096;
-/// Bytes of all texts together.
-pub const TEXT_BYTES_MAX: usize = 1 << 20;
-/// Pictures that are carried at the most.
-pub const PICTURES_MAX: usize = 32;
-/// Bytes of a picture: what a FLAC block holds.
-pub const PICTURE_BYTES_MAX: usize = (1 << 24) - 1024;
-/// Chapters that are carried at the most.
-pub const CHAPTERS_MAX: usize = 1024;
-
 /// The front cover's number in [`Picture::kind`].
 pub const FRONT_COVER: u8 = 3;
 
@@ -97,20 +88,21 @@ impl Metadata {
         self
     }
 
-    /// Leaves out what is too much to carry; how many texts and pictures that were.
-    pub fn limit(&mut self) -> (usize, usize) {
+    /// Leaves out what is too much to carry; how many texts, pictures and chapters that were.
+    pub fn limit(&mut self, limits: &MetadataLimits) -> [usize; 3] {
+        let before = [self.items.len(), self.pictures.len(), self.chapters.len()];
         let mut bytes = 0;
-        let fitting = self.items.iter().take(ITEMS_MAX).take_while(|item| {
+        let fitting = self.items.iter().take(limits.tags).take_while(|item| {
             bytes += item.value.len();
-            bytes <= TEXT_BYTES_MAX
+            bytes <= limits.tag_bytes
         });
         let kept = fitting.count();
-        let texts = self.items.len() - kept;
         self.items.truncate(kept);
-        let before = self.pictures.len();
-        self.pictures.retain(|picture| (1..=PICTURE_BYTES_MAX).contains(&picture.bytes.len()));
-        self.pictures.truncate(PICTURES_MAX);
-        (texts, before - self.pictures.len())
+        self.pictures.retain(|picture| (1..=limits.cover_bytes).contains(&picture.bytes.len()));
+        self.pictures.truncate(limits.covers);
+        self.chapters.truncate(limits.chapters);
+        let after = [self.items.len(), self.pictures.len(), self.chapters.len()];
+        std::array::from_fn(|which| before[which] - after[which])
     }
 
     /// The same with the texts a person gave in place of the source's.

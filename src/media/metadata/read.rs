@@ -15,12 +15,14 @@ use lofty::tag::{ItemKey, ItemValue, Tag};
 
 use ffmpeg_next::format::context::Input;
 
-use super::{CHAPTERS_MAX, Chapter, FRONT_COVER, Item, Key, Metadata, Picture, keys};
+use super::{Chapter, FRONT_COVER, Item, Key, Metadata, Picture, keys};
 use crate::media::ffi::input;
 use crate::media::io::ReadSeek;
 
 /// Largest frame or picture that is read, in bytes: a cover of 16 MiB and its text encoding.
 const ALLOCATION_MAX: usize = 24 << 20;
+/// Chapters that are looked at; a limit of the server's says how many are carried over.
+const CHAPTERS_MAX: usize = 1 << 16;
 /// Junk before the first frame of an MPEG stream that is looked through.
 const JUNK_MAX: usize = 4096;
 

@@ -1,0 +1,173 @@
+//! What a file says of itself, weighed before libav sees it.
+//!
+//! libav's dictionaries take time that grows with the square of their entries, and a name that comes
+//! again is copied whole each time: a megabyte of tiny frames or one name repeated holds a thread
+//! for minutes, inside one call that no cancel reaches. Weighing them costs a walk over their headers.
+//! What is too heavy is hidden from libav; lofty, which takes time by the entry, reads it all the same.
+
+mod ape;
+mod asf;
+mod chunks;
+mod comments;
+mod ebml;
+mod id3;
+mod mp4;
+
+use std::io::{self, SeekFrom};
+
+use super::io::{Overlay, ReadSeek};
+
+/// Entries that libav is given; a few thousand cost it some milliseconds.
+const ENTRIES_MAX: u64 = 4096;
+
+/// Entries times bytes that libav is given: what it copies when all of them bear one name.
+const WORK_MAX: u64 = 4_000_000_000;
+
+/// Pieces that are walked over: tags piled up, chunks, boxes, clusters. No file has as many before
+/// its sound is found.
+const PIECES_MAX: usize = 100_000;
+
+/// What the walk found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// What libav is to see in place of the file's own bytes; mostly nothing.
+    Fine(Vec<Overlay>),
+    /// Too heavy, and in a place where it cannot be hidden.
+    TooHeavy,
+}
+
+/// Weighs the tags of ID3v2, FLAC, Ogg, MP4, Matroska, RIFF, AIFF, ASF and APE. The stream stands
+/// at its start afterwards.
+///
+/// # Errors
+/// What the stream says. A header that makes no sense ends the walk: libav will find it too.
+pub fn scan(stream: &mut dyn ReadSeek) -> io::Result<Verdict> {
+    stream.seek(SeekFrom::Start(0))?;
+    let mut walk = Walk { stream, overlays: Vec::new() };
+    let is_light = match walk.dispatch() {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => true,
+        other => other?,
+    };
+    match ape::hide_heavy(&mut walk) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+        other => other?,
+    }
+    let Walk { stream, overlays } = walk;
+    stream.seek(SeekFrom::Start(0))?;
+    Ok(if is_light { Verdict::Fine(overlays) } else { Verdict::TooHeavy })
+}
+
+/// How much work a list of entries is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
+    entries: u64,
+    bytes: u64,
+}
+
+impl Weight {
+    fn add(&mut self, bytes: u64) {
+        self.entries += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn is_heavy(self) -> bool {
+        self.entries > ENTRIES_MAX || self.entries.saturating_mul(self.bytes) > WORK_MAX
+    }
+}
+
+/// A stream that is walked over, and what was found to be hidden.
+struct Walk<'a> {
+    stream: &'a mut dyn ReadSeek,
+    overlays: Vec<Overlay>,
+}
+
+impl Walk<'_> {
+    /// Whether everything is light enough or hidden.
+    fn dispatch(&mut self) -> io::Result<bool> {
+        // Taggers pile ID3 tags up, also before a FLAC stream.
+        let start = id3::hide_heavy(self)?;
+        let magic: [u8; 12] = self.read_at(start)?;
+        match &magic[..4] {
+            b"RIFF" | b"RF64" => chunks::hide_heavy(self, u32::from_le_bytes)?,
+            b"FORM" => chunks::hide_heavy(self, u32::from_be_bytes)?,
+            b"fLaC" => comments::hide_heavy_in_flac(self, start + 4)?,
+            b"OggS" => return comments::is_light_in_ogg(self),
+            b"\x1a\x45\xdf\xa3" => ebml::hide_heavy(self)?,
+            b"\x30\x26\xb2\x75" => asf::hide_heavy(self)?,
+            _ if matches!(
+                &magic[4..8],
+                b"ftyp" | b"moov" | b"wide" | b"mdat" | b"free" | b"skip"
+            ) =>
+            {
+                mp4::hide_heavy(self)?;
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn read_at<const N: usize>(&mut self, at: u64) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.stream.seek(SeekFrom::Start(at))?;
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn length(&mut self) -> io::Result<u64> {
+        self.stream.seek(SeekFrom::End(0))
+    }
+
+    fn hide(&mut self, at: u64, bytes: &[u8]) {
+        self.overlays.push(Overlay { at, bytes: bytes.to_vec() });
+    }
+}
+
+fn big_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    pub(super) fn scanned(file: Vec<u8>) -> Verdict {
+        let mut stream = Cursor::new(file);
+        let verdict = scan(&mut stream).expect("a readable stream");
+        assert_eq!(stream.position(), 0, "it stands at its start again");
+        verdict
+    }
+
+    /// Where something is hidden.
+    pub(super) fn hidden(file: Vec<u8>) -> Vec<u64> {
+        match scanned(file) {
+            Verdict::Fine(overlays) => overlays.iter().map(|overlay| overlay.at).collect(),
+            Verdict::TooHeavy => panic!("too heavy"),
+        }
+    }
+
+    #[test]
+    fn many_entries_are_heavy_and_so_are_large_ones_repeated() {
+        let weight = |entries, bytes| Weight { entries, bytes }.is_heavy();
+        assert!(!weight(4096, 900_000) && weight(4097, 0));
+        assert!(!weight(40, 16 << 20) && weight(1000, 12 << 20));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_something_else_passes() {
+        for file in [
+            &b""[..],
+            b"ID",
+            b"ID3\x04\0\0",
+            b"RIFFxxxxWAVE",
+            b"fLaC",
+            b"OggS",
+            b"\0\0\0\x08ftyp\0\0\0\x09moov",
+            b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67",
+            b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+        ] {
+            assert_eq!(scanned(file.to_vec()), Verdict::Fine(Vec::new()), "{file:?}");
+        }
+    }
+}

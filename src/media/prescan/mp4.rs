@@ -1,0 +1,87 @@
+//! MP4 and QuickTime (ISO/IEC 14496-12 section 4.2): what stands in `udta` and `meta`.
+
+use std::io;
+
+use super::{PIECES_MAX, Walk, Weight};
+
+/// Boxes whose content is boxes, on the way to texts.
+const BRANCHES: [&[u8; 4]; 4] = [b"moov", b"trak", b"udta", b"meta"];
+/// Boxes whose content is a list of texts.
+const LISTS: [&[u8; 4]; 3] = [b"ilst", b"udta", b"keys"];
+
+/// Hides heavy lists of texts.
+pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<()> {
+    let end = walk.length()?;
+    let mut pieces = 0;
+    visit(walk, 0, end, 0, &mut pieces)
+}
+
+fn visit(
+    walk: &mut Walk<'_>,
+    mut at: u64,
+    end: u64,
+    depth: u8,
+    pieces: &mut usize,
+) -> io::Result<()> {
+    while at + 8 <= end && *pieces < PIECES_MAX && depth < 8 {
+        *pieces += 1;
+        let Some((name, start, next)) = header(walk, at, end)? else { break };
+        if LISTS.contains(&&name) && weigh(walk, start, next)?.is_heavy() {
+            walk.hide(start - 4, b"free");
+        } else if BRANCHES.contains(&&name) {
+            // ISO's "meta" has four bytes before its boxes, QuickTime's has not.
+            let is_full = &name == b"meta" && walk.read_at::<4>(start)? == [0; 4];
+            visit(walk, if is_full { start + 4 } else { start }, next, depth + 1, pieces)?;
+        }
+        at = next;
+    }
+    Ok(())
+}
+
+/// Name, start of the content and end of the box at `at`.
+fn header(walk: &mut Walk<'_>, at: u64, end: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
+    let header: [u8; 8] = walk.read_at(at)?;
+    let name = [header[4], header[5], header[6], header[7]];
+    let size = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
+    let (start, length) = match size {
+        0 => (at + 8, end - at),
+        1 => (at + 16, u64::from_be_bytes(walk.read_at(at + 8)?)),
+        size => (at + 8, u64::from(size)),
+    };
+    let next = at.saturating_add(length);
+    // A long size stands between name and content: its name cannot be told from `start`.
+    let is_sound = next >= start && next <= end && (size != 1 || !LISTS.contains(&&name));
+    Ok(is_sound.then_some((name, start, next)))
+}
+
+fn weigh(walk: &mut Walk<'_>, mut at: u64, end: u64) -> io::Result<Weight> {
+    let mut weight = Weight::default();
+    while at + 8 <= end && !weight.is_heavy() {
+        let Some((_, _, next)) = header(walk, at, end)? else { break };
+        weight.add(next - at);
+        at = next;
+    }
+    Ok(weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::hidden;
+
+    fn mp4_box(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len() + 8).expect("small").to_be_bytes();
+        [&size[..], name, body].concat()
+    }
+
+    #[test]
+    fn a_heavy_item_list_becomes_free_space() {
+        let file = |count: usize| {
+            let items = mp4_box(b"name", b"12345678").repeat(count);
+            let meta = [&[0; 4][..], &mp4_box(b"ilst", &items)].concat();
+            let udta = mp4_box(b"udta", &mp4_box(b"meta", &meta));
+            [mp4_box(b"ftyp", b"M4A "), mp4_box(b"moov", &udta)].concat()
+        };
+        assert!(hidden(file(40)).is_empty());
+        assert_eq!(hidden(file(5000)), [12 + 8 + 8 + 8 + 4 + 4]);
+    }
+}
