@@ -46,6 +46,9 @@ pub struct Probe {
     /// Texts and pictures as far as they do not depend on the stream that is chosen.
     #[serde(skip)]
     pub metadata: Metadata,
+    /// Whether the file brings so many tags that they were not read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_unread_tags: bool,
     /// Tags of the container, in order.
     #[serde(serialize_with = "tags_as_map")]
     pub tags: Vec<(String, String)>,
@@ -128,14 +131,21 @@ pub fn open(
         let message = "The file brings more tags than this server takes.";
         return Err(Failure::new(FailureCode::LimitExceeded, Stage::Reading, message));
     };
+    let too_heavy = !overlays.is_empty();
     let source = source.overlaid(overlays);
-    let tagged = source.with(read::tagged).map_err(|error| cannot_read(&error))?;
+    // lofty takes as long over them as libav does.
+    let tagged = if too_heavy {
+        Metadata::default()
+    } else {
+        source.with(read::tagged).map_err(|error| cannot_read(&error))?
+    };
     let started = Instant::now();
     let opened = open_input(&source, limits, watch);
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
     let mut probe = examine(&input, kind, limits)?;
     probe.metadata = tagged.or(read::of_input(&input));
+    probe.has_unread_tags = too_heavy;
     probe.covers = probe.metadata.pictures.len();
     probe.chapters.clone_from(&probe.metadata.chapters);
     Ok(Opened { input, probe, source })
@@ -254,6 +264,7 @@ fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure>
         covers: 0,
         chapters: Vec::new(),
         metadata: Metadata::default(),
+        has_unread_tags: false,
         tags: input::tags(input),
     })
 }

@@ -15,6 +15,7 @@ mod command_line;
 mod copying;
 mod identity;
 mod jobs;
+mod limits;
 mod lock_down;
 mod metadata;
 mod protocol;

@@ -183,6 +183,10 @@ fn plan_carried(
     if request.exactness == Exactness::BitExact {
         return Carried { tags: Carry::Drop, cover: Carry::Drop, chapters: Carry::Drop };
     }
+    if probe.has_unread_tags {
+        let message = "The file brings more tags than this server reads: they are left out.";
+        warnings.push(Warning::new("metadata_limited", message));
+    }
     let label = entry.spec.label;
     let holds = entry.spec.holds;
     let mut carry = |wanted: Carry, is_there: bool, holds: bool, code, what: &str| {
@@ -278,6 +282,7 @@ mod tests {
             covers: 0,
             chapters: Vec::new(),
             metadata: Metadata::default(),
+            has_unread_tags: false,
             tags: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! Vorbis comments in FLAC (RFC 9639 section 8.6) and Ogg (Vorbis I, section 5.2.1; RFC 7845
 //! section 5.2).
 
-use std::io::{self, BufReader, Read, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::{PIECES_MAX, Walk, Weight, big_endian};
 use crate::media::io::ReadSeek;
@@ -26,49 +26,124 @@ pub(super) fn hide_heavy_in_flac(walk: &mut Walk<'_>, mut at: u64) -> io::Result
     Ok(())
 }
 
-/// Whether the comment header near the beginning of an Ogg stream is light enough. It cannot be
-/// hidden: its pages bear checksums. It starts on the second page, whose packet begins with a mark.
+/// Whether the comments of the first stream that is Vorbis, Opus or Speex are light enough. They
+/// cannot be hidden: their pages bear checksums.
 pub(super) fn is_light_in_ogg(walk: &mut Walk<'_>) -> io::Result<bool> {
-    const MARKS: [&[u8]; 3] = [b"\x03vorbis", b"OpusTags", b"Speex   "];
-    let mut head = Vec::new();
-    walk.stream.seek(SeekFrom::Start(0))?;
-    (&mut *walk.stream).take(8192).read_to_end(&mut head)?;
-    for mark in MARKS {
-        if let Some(found) = head.windows(mark.len()).position(|window| window == mark) {
-            // The page headers in between are weighed as if they were text: a few bytes in 64 KiB.
-            return Ok(!weigh(walk.stream, (found + mark.len()) as u64)?.is_heavy());
+    let Some((at, serial)) = first_stream(walk)? else { return Ok(true) };
+    let packet = CommentPacket { reader: BufReader::new(&mut *walk.stream), at, serial, left: 0 };
+    let mut packet = BufReader::new(packet);
+    let mut magic = [0; 8];
+    packet.read_exact(&mut magic)?;
+    match &magic {
+        b"OpusTags" => {}
+        // Of Vorbis' seven bytes, the eighth belongs to what follows.
+        [3, b'v', b'o', b'r', b'b', b'i', b's', first] => {
+            return Ok(!weigh_entries(&mut io::Read::chain(&[*first][..], packet))?.is_heavy());
         }
+        _ => return Ok(true),
     }
-    Ok(true)
+    Ok(!weigh_entries(&mut packet)?.is_heavy())
 }
 
-/// Weighs the comments behind the vendor's name at `at`, as far as there are bytes.
+/// Where the page behind a sound stream's first one is, and the stream's serial number.
+fn first_stream(walk: &mut Walk<'_>) -> io::Result<Option<(u64, [u8; 4])>> {
+    let mut at = 0;
+    for _ in 0..64 {
+        let header: [u8; PAGE_HEADER] = walk.read_at(at)?;
+        if !header.starts_with(b"OggS") {
+            return Ok(None);
+        }
+        let body = at + (PAGE_HEADER as u64) + u64::from(header[26]);
+        let magic: [u8; 8] = walk.read_at(body)?;
+        let mut lacing = vec![0; usize::from(header[26])];
+        walk.stream.seek(SeekFrom::Start(at + PAGE_HEADER as u64))?;
+        walk.stream.read_exact(&mut lacing)?;
+        at = body + lacing.iter().map(|&value| u64::from(value)).sum::<u64>();
+        if magic.starts_with(b"\x01vorbis") || &magic == b"OpusHead" {
+            return Ok(Some((at, [header[14], header[15], header[16], header[17]])));
+        }
+    }
+    Ok(None)
+}
+
+/// The bytes of a page's header before its segment table (RFC 3533 section 6).
+const PAGE_HEADER: usize = 27;
+
+/// The second packet of an Ogg stream without its page headers, and whatever follows it: what is
+/// read of it says where it ends.
+struct CommentPacket<R> {
+    reader: R,
+    /// The next page.
+    at: u64,
+    serial: [u8; 4],
+    /// Bytes of the page's body that are not read yet.
+    left: usize,
+}
+
+impl<R: Read + Seek> Read for CommentPacket<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.left == 0 {
+            let mut header = [0; PAGE_HEADER];
+            self.reader.seek(SeekFrom::Start(self.at))?;
+            self.reader.read_exact(&mut header)?;
+            if !header.starts_with(b"OggS") {
+                return Ok(0);
+            }
+            let mut lacing = vec![0; usize::from(header[26])];
+            self.reader.read_exact(&mut lacing)?;
+            let body: usize = lacing.iter().map(|&value| usize::from(value)).sum();
+            self.at += (PAGE_HEADER + lacing.len() + body) as u64;
+            if header[14..18] == self.serial {
+                self.left = body;
+            }
+        }
+        let room = buffer.len().min(self.left);
+        let count = self.reader.read(&mut buffer[..room])?;
+        self.left -= count;
+        Ok(count)
+    }
+}
+
+/// Weighs the comments behind the vendor's name at `at`.
 fn weigh(stream: &mut dyn ReadSeek, at: u64) -> io::Result<Weight> {
     stream.seek(SeekFrom::Start(at))?;
-    let mut reader = BufReader::with_capacity(1 << 16, stream);
+    weigh_entries(&mut BufReader::with_capacity(1 << 16, stream))
+}
+
+/// Weighs the comments of a header that starts with the vendor's name, as far as there are bytes.
+fn weigh_entries(reader: &mut impl Read) -> io::Result<Weight> {
     let mut weight = Weight::default();
-    let mut number = [0; 4];
-    if reader.read_exact(&mut number).is_err() {
-        return Ok(weight);
-    }
-    reader.seek_relative(i64::from(u32::from_le_bytes(number)))?;
-    if reader.read_exact(&mut number).is_err() {
-        return Ok(weight);
-    }
-    for _ in 0..u32::from_le_bytes(number) {
-        let mut length = [0; 4];
-        match reader.read_exact(&mut length) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            other => other?,
+    let counted = (|| -> io::Result<()> {
+        let vendor = number(reader)?;
+        skip(reader, vendor)?;
+        for _ in 0..number(reader)? {
+            let length = number(reader)?;
+            skip(reader, length)?;
+            weight.add(u64::from(length));
+            if weight.is_heavy() {
+                break;
+            }
         }
-        let length = u32::from_le_bytes(length);
-        weight.add(u64::from(length));
-        if weight.is_heavy() {
-            break;
-        }
-        reader.seek_relative(i64::from(length))?;
+        Ok(())
+    })();
+    match counted {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(weight),
+        other => other.map(|()| weight),
     }
-    Ok(weight)
+}
+
+fn number(reader: &mut impl Read) -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    reader.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+fn skip(reader: &mut impl Read, length: u32) -> io::Result<()> {
+    let skipped = io::copy(&mut Read::take(&mut *reader, u64::from(length)), &mut io::sink())?;
+    if skipped < u64::from(length) {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -102,14 +177,26 @@ mod tests {
         assert_eq!(hidden([b"ID3\x04\0\0\0\0\0\0", &flac(&comments(5000, 3))[..]].concat()), [52]);
     }
 
+    /// Pages of 65025 bytes, as a packet of any length takes.
+    fn ogg(packet: &[u8]) -> Vec<u8> {
+        let page = |flags: u8, body: &[u8]| {
+            let mut lacing = vec![255; body.len() / 255];
+            lacing.push(u8::try_from(body.len() % 255).expect("small"));
+            lacing.truncate(255);
+            let count = [u8::try_from(lacing.len()).expect("at most 255")];
+            let head = [&b"OggS\0"[..], &[flags], &[0; 8], b"abcd", &[0; 8], &count];
+            [head.concat(), lacing, body.to_vec()].concat()
+        };
+        let pages: Vec<Vec<u8>> = packet.chunks(255 * 255).map(|body| page(0, body)).collect();
+        [page(2, b"OpusHead...."), pages.concat()].concat()
+    }
+
     #[test]
     fn heavy_comments_of_ogg_are_refused() {
-        let opus = |count, length| {
-            scanned(
-                [b"OggS....OpusHead....OggS....OpusTags", &comments(count, length)[..]].concat(),
-            )
-        };
+        let opus =
+            |count, length| scanned(ogg(&[b"OpusTags", &comments(count, length)[..]].concat()));
         assert_eq!(opus(30, 30), Verdict::Fine(Vec::new()));
+        assert_eq!(opus(20, 100_000), Verdict::Fine(Vec::new()), "pictures, over many pages");
         assert_eq!(opus(5000, 3), Verdict::TooHeavy);
         assert_eq!(opus(1000, 6000), Verdict::TooHeavy);
     }

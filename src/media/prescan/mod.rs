@@ -3,7 +3,7 @@
 //! libav's dictionaries take time that grows with the square of their entries, and a name that comes
 //! again is copied whole each time: a megabyte of tiny frames or one name repeated holds a thread
 //! for minutes, inside one call that no cancel reaches. Weighing them costs a walk over their headers.
-//! What is too heavy is hidden from libav; lofty, which takes time by the entry, reads it all the same.
+//! What is too heavy is hidden, and the file converted without it.
 
 mod ape;
 mod asf;
