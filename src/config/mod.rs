@@ -130,7 +130,7 @@ fn limits(values: &Values) -> Result<Limits, ConfigError> {
         },
         metadata: MetadataLimits {
             tags: size("MAX_TAGS", 1, 1 << 16)?,
-            tag_bytes: size("MAX_TAGS_KB", 1 << 10, 1 << 16)?,
+            tag_bytes: size("MAX_TAGS_KB", 1 << 10, 15 << 10)?,
             covers: size("MAX_COVERS", 1, 1000)?,
             cover_bytes: size("MAX_COVER_MB", 1 << 20, 16)?,
             chapters: size("MAX_CHAPTERS", 1, 1 << 16)?,

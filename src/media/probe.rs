@@ -49,6 +49,9 @@ pub struct Probe {
     /// Whether the file brings so many tags that they were not read.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_unread_tags: bool,
+    /// Streams with texts in no known encoding, of their own or of the container.
+    #[serde(skip)]
+    pub guessed_texts: Vec<usize>,
     /// Tags of the container, in order.
     #[serde(serialize_with = "tags_as_map")]
     pub tags: Vec<(String, String)>,
@@ -265,8 +268,26 @@ fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure>
         chapters: Vec::new(),
         metadata: Metadata::default(),
         has_unread_tags: false,
-        tags: input::tags(input),
+        guessed_texts: streams
+            .iter()
+            .map(|stream| stream.index)
+            .filter(|&index| input::has_guessed_texts(input, index))
+            .collect(),
+        tags: container_tags(input),
     })
+}
+
+/// The container's tags; what libav calls the author of an AIFF file is its artist (AIFF, "AUTH").
+fn container_tags(input: &Input) -> Vec<(String, String)> {
+    let mut tags = input::tags(input);
+    if input::container(input) == "aiff" {
+        for (name, _) in &mut tags {
+            if name == "author" {
+                *name = String::from("artist");
+            }
+        }
+    }
+    tags
 }
 
 fn audio_stream(stream: &StreamFacts) -> Option<AudioStream> {

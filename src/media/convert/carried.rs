@@ -2,10 +2,11 @@
 
 use super::super::failure::Warning;
 use super::super::limits::MetadataLimits;
-use super::super::metadata::{Metadata, ilst, read};
+use super::super::metadata::{Metadata, Picture, ilst, read};
 use super::super::plan::Plan;
 use super::super::probe::{AudioStream, Probe};
 use super::super::request::{Carry, Format};
+use super::super::wrap::flac;
 
 /// What the plan carries over, with the texts that were asked for, and what people should know of
 /// what it does not.
@@ -18,15 +19,25 @@ pub(super) fn metadata(
     let mut metadata = wanted(plan, probe, stream);
     let mut warnings = Vec::new();
     warnings.extend(limit_warning(metadata.limit(limits)));
-    if matches!(plan.format, Format::M4a | Format::M4b | Format::Alac) {
-        let before = metadata.pictures.len();
-        metadata.pictures.retain(ilst::takes);
-        if metadata.pictures.len() < before {
-            warnings.push(Warning::new(
-                "cover_dropped",
-                "MP4 takes JPEG, PNG, GIF and BMP pictures: others are left out.",
-            ));
+    if plan.carried.tags == Carry::Keep && probe.guessed_texts.contains(&stream.index) {
+        warnings.push(Warning::new(
+            "tags_guessed",
+            "Some texts are not in UTF-8: they were read as Windows-1252, and may be wrong.",
+        ));
+    }
+    let (takes, which): (fn(&Picture) -> bool, &str) = match plan.format {
+        Format::M4a | Format::M4b | Format::Alac => {
+            (ilst::takes, "MP4 takes JPEG, PNG, GIF and BMP pictures: others are left out.")
         }
+        Format::Flac => {
+            (flac::takes, "FLAC takes pictures below 16 MiB: larger ones are left out.")
+        }
+        _ => (|_| true, ""),
+    };
+    let before = metadata.pictures.len();
+    metadata.pictures.retain(takes);
+    if metadata.pictures.len() < before {
+        warnings.push(Warning::new("cover_dropped", which));
     }
     (metadata, warnings)
 }

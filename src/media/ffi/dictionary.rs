@@ -1,14 +1,54 @@
 //! Metadata dictionaries, read and written without trusting their bytes.
 //!
 //! ffmpeg-next hands metadata out as `&str` without checking it (zmwangx/rust-ffmpeg#286):
-//! undefined behaviour from any Latin-1 file. Here bytes become text by replacement.
+//! undefined behaviour from any Latin-1 file. Here bytes that are not UTF-8 are read as Windows-1252.
 
 use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_next::ffi::{AV_DICT_IGNORE_SUFFIX, AVDictionary, av_dict_get, av_dict_set};
 
-/// Every entry of `dictionary` in its order; bytes that are not UTF-8 become U+FFFD.
+/// UTF-8, and where bytes are none, Windows-1252: what programs wrote before they knew better.
+fn text(bytes: &[u8]) -> String {
+    // The characters of 0x80 to 0x9f (WHATWG Encoding, index windows-1252); all others are Latin-1.
+    const SPECIAL: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes
+            .iter()
+            .map(|&byte| match byte {
+                0x80..=0x9f => SPECIAL[usize::from(byte - 0x80)],
+                byte => char::from(byte),
+            })
+            .collect(),
+    }
+}
+
+/// Whether a text of the dictionary is not UTF-8, so that its reading is a guess.
+///
+/// # Safety
+/// As [`entries`].
+pub(super) unsafe fn is_guessed(dictionary: *const AVDictionary) -> bool {
+    let mut entry = ptr::null();
+    loop {
+        // SAFETY: as in `entries`.
+        entry = unsafe { av_dict_get(dictionary, c"".as_ptr(), entry, AV_DICT_IGNORE_SUFFIX) };
+        if entry.is_null() {
+            return false;
+        }
+        // SAFETY: as in `entries`.
+        let value = unsafe { CStr::from_ptr((*entry).value) };
+        if value.to_str().is_err() {
+            return true;
+        }
+    }
+}
+
+/// Every entry of `dictionary` in its order.
 ///
 /// # Safety
 /// `dictionary` is null (an empty one) or points to a live dictionary that nobody changes meanwhile.
@@ -26,7 +66,7 @@ pub(super) unsafe fn entries(dictionary: *const AVDictionary) -> Vec<(String, St
         // dictionary is not changed.
         let (key, value) =
             unsafe { (CStr::from_ptr((*entry).key), CStr::from_ptr((*entry).value)) };
-        found.push((key.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+        found.push((text(key.to_bytes()), text(value.to_bytes())));
     }
 }
 

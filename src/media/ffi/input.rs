@@ -95,6 +95,18 @@ pub fn tags(input: &Input) -> Vec<(String, String)> {
     unsafe { dictionary::entries((*input.as_ptr()).metadata) }
 }
 
+/// Whether a text of the container or of stream `index` is in no known encoding.
+#[must_use]
+pub fn has_guessed_texts(input: &Input, index: usize) -> bool {
+    // SAFETY: the dictionaries belong to the context and the stream, which nobody changes while
+    // `input` is borrowed.
+    unsafe {
+        dictionary::is_guessed((*input.as_ptr()).metadata)
+            || raw_stream(input, index)
+                .is_some_and(|stream| dictionary::is_guessed((*stream).metadata))
+    }
+}
+
 /// One chapter as the demuxer tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChapterFacts {

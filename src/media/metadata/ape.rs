@@ -20,11 +20,14 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
         let total = match item.key {
             Key::Known(TrackNumber) => total_of(TrackTotal),
             Key::Known(DiscNumber) => total_of(DiscTotal),
-            Key::Known(TrackTotal | DiscTotal) => continue,
+            Key::Known(TrackTotal) if total_of(TrackNumber).is_some() => continue,
+            Key::Known(DiscTotal) if total_of(DiscNumber).is_some() => continue,
             Key::Known(_) | Key::Other(_) => None,
         };
-        let name =
-            item.key.name_in(TagType::Ape).map_or_else(|| item.key.free_name(), str::to_owned);
+        let name = item
+            .key
+            .name_in(TagType::Ape)
+            .map_or_else(|| allowed(&item.key.free_name()), str::to_owned);
         let value =
             total.map_or_else(|| item.value.clone(), |total| format!("{}/{total}", item.value));
         // Several values of one key are one item, parted by a zero byte.
@@ -34,7 +37,6 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
         }
     }
     for (name, value) in values {
-        // A name that APEv2 does not allow (one letter, "TAG", "ID3", "OggS", "MP+") is left out.
         if let Ok(item) = ApeItem::new(name, ItemValue::Text(value)) {
             tag.push(item);
         }
@@ -56,6 +58,17 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
     tag.dump_to(&mut bytes, WriteOptions::new()).map_err(|error| error.to_string())?;
     say_footer(&mut bytes);
     Ok(bytes)
+}
+
+/// A name as the specification allows it: 2 to 255 printable ASCII characters, none of four words.
+fn allowed(name: &str) -> String {
+    const RESERVED: [&str; 4] = ["id3", "tag", "oggs", "mp+"];
+    let mut plain: String =
+        name.chars().map(|c| if (' '..='~').contains(&c) { c } else { '_' }).take(200).collect();
+    if plain.len() < 2 || RESERVED.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
+        plain.push_str("_TEXT");
+    }
+    plain
 }
 
 /// Header and footer are 32 bytes each, their flags at byte 20. Bit 30 means that there is no

@@ -44,7 +44,8 @@ pub fn generic(metadata: &Metadata) -> Vec<(String, String)> {
     for item in &metadata.items {
         let total = |key| metadata.first(&Key::Known(key));
         let (name, value) = match item.key {
-            Key::Known(ItemKey::TrackTotal | ItemKey::DiscTotal) => continue,
+            Key::Known(ItemKey::TrackTotal) if total(ItemKey::TrackNumber).is_some() => continue,
+            Key::Known(ItemKey::DiscTotal) if total(ItemKey::DiscNumber).is_some() => continue,
             Key::Known(ItemKey::TrackNumber) => {
                 ("track".to_owned(), numbered(&item.value, total(ItemKey::TrackTotal)))
             }

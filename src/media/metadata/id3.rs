@@ -21,14 +21,26 @@ pub fn tag(metadata: &Metadata) -> Result<Vec<u8>, String> {
     }
     let mut common = Tag::new(TagType::Id3v2);
     let mut own_names: Vec<(String, String)> = Vec::new();
+    let mut frames: Vec<(&str, ItemKey)> = Vec::new();
     for item in &metadata.items {
+        // Two kinds of text may share a frame (label and publisher): the second goes by its own name.
+        let is_taken = |key: ItemKey| {
+            let frame = item.key.name_in(TagType::Id3v2);
+            let is_total = matches!(key, ItemKey::TrackTotal | ItemKey::DiscTotal);
+            !is_total && frames.iter().any(|(name, by)| Some(*name) == frame && *by != key)
+        };
         match item.key {
             // A UFID frame wants an owner; players read this one.
             Key::Known(ItemKey::MusicBrainzRecordingId) => {
                 own_names.push(("MusicBrainz Recording Id".into(), item.value.clone()));
                 common.push_unchecked(text(ItemKey::MusicBrainzRecordingId, &item.value));
             }
-            Key::Known(key) if item.key.name_in(TagType::Id3v2).is_some() => {
+            Key::Known(ItemKey::Popularimeter) => {
+                let value = format!("|{}|0", item.value);
+                common.push_unchecked(text(ItemKey::Popularimeter, &value));
+            }
+            Key::Known(key) if item.key.name_in(TagType::Id3v2).is_some() && !is_taken(key) => {
+                frames.extend(item.key.name_in(TagType::Id3v2).map(|name| (name, key)));
                 common.push_unchecked(text(native(key, TagType::Id3v2), &item.value));
             }
             Key::Known(_) | Key::Other(_) => {

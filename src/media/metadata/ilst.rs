@@ -31,8 +31,12 @@ pub fn takes(picture: &Picture) -> bool {
 pub fn atom(metadata: &Metadata, media: Media, encoder: Option<&str>) -> Result<Vec<u8>, String> {
     let mut common = Tag::new(TagType::Mp4Ilst);
     let mut freeform: Vec<(String, String)> = Vec::new();
+    let mut tempo: Option<u16> = None;
     for item in &metadata.items {
         match item.key {
+            Key::Known(ItemKey::Bpm) if item.value.parse::<u16>().is_ok() => {
+                tempo = item.value.parse().ok();
+            }
             Key::Known(key) if is_taken(key, &item.value) => {
                 common.push_unchecked(text(key, &item.value));
             }
@@ -52,6 +56,10 @@ pub fn atom(metadata: &Metadata, media: Media, encoder: Option<&str>) -> Result<
         let ident =
             AtomIdent::Freeform { mean: Cow::Borrowed("com.apple.iTunes"), name: Cow::Owned(name) };
         list.insert(Atom::new(ident, AtomData::UTF8(value)));
+    }
+    if let Some(tempo) = tempo {
+        let ident = AtomIdent::Fourcc(*b"tmpo");
+        list.insert(Atom::new(ident, AtomData::SignedInteger(i32::from(tempo))));
     }
     if media == Media::Audiobook {
         let ident = AtomIdent::Fourcc(*b"stik");

@@ -3,6 +3,7 @@
 use lofty::tag::{ItemKey, TagType};
 
 use super::Item;
+use super::names::{GENERIC, TECHNICAL, TECHNICAL_BEGINNINGS, TECHNICAL_NAMES};
 
 /// What a text is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,61 +14,9 @@ pub enum Key {
     Other(String),
 }
 
-/// Names of libav and of the options that are no container's own.
-const GENERIC: [(&str, ItemKey); 19] = [
-    ("album_artist", ItemKey::AlbumArtist),
-    ("track", ItemKey::TrackNumber),
-    ("disc", ItemKey::DiscNumber),
-    ("trck", ItemKey::TrackNumber),
-    ("tpos", ItemKey::DiscNumber),
-    ("part_number", ItemKey::TrackNumber),
-    ("date", ItemKey::RecordingDate),
-    ("year", ItemKey::RecordingDate),
-    ("description", ItemKey::Description),
-    ("synopsis", ItemKey::PodcastDescription),
-    ("lyrics", ItemKey::Lyrics),
-    ("copyright", ItemKey::CopyrightMessage),
-    ("encoded_by", ItemKey::EncodedBy),
-    ("compilation", ItemKey::FlagCompilation),
-    ("sort_name", ItemKey::TrackTitleSortOrder),
-    ("sort_artist", ItemKey::TrackArtistSortOrder),
-    ("sort_album", ItemKey::AlbumTitleSortOrder),
-    ("sort_album_artist", ItemKey::AlbumArtistSortOrder),
-    ("sort_composer", ItemKey::ComposerSortOrder),
-];
-
 /// Containers whose names are tried for a key that is not generic, the most telling first.
 const NAMES: [TagType; 4] =
     [TagType::VorbisComments, TagType::Id3v2, TagType::Ape, TagType::RiffInfo];
-
-/// Texts that describe the source's file or encoder, not its content: carried over they would lie.
-const TECHNICAL: [ItemKey; 6] = [
-    ItemKey::EncoderSoftware,
-    ItemKey::EncoderSettings,
-    ItemKey::EncodingTime,
-    ItemKey::TaggingTime,
-    ItemKey::Length,
-    ItemKey::OriginalFileName,
-];
-const TECHNICAL_NAMES: [&str; 17] = [
-    "creation_time",
-    "company_name",
-    "product_name",
-    "product_version",
-    "encoder",
-    "encoding_tool",
-    "encoder_settings",
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "handler_name",
-    "vendor_id",
-    "duration",
-    "bps",
-    "itunnorm",
-    "itunsmpb",
-    "metadata_block_picture",
-];
 
 impl Key {
     /// The key of a name, as libav or any container spells it.
@@ -142,11 +91,10 @@ impl Key {
     pub fn is_technical(&self) -> bool {
         match self {
             Self::Known(key) => TECHNICAL.contains(key),
-            // Matroska's statistics carry a language suffix or a leading underscore.
             Self::Other(name) => {
-                name.starts_with('_')
-                    || name.to_ascii_uppercase().starts_with("NUMBER_OF_")
-                    || TECHNICAL_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+                let name = name.to_ascii_lowercase();
+                TECHNICAL_NAMES.contains(&name.as_str())
+                    || TECHNICAL_BEGINNINGS.iter().any(|known| name.starts_with(known))
             }
         }
     }

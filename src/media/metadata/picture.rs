@@ -28,6 +28,13 @@ impl Picture {
     #[must_use]
     pub fn file_name(&self) -> String {
         let extension = MimeType::from_str(&self.mime_type).ext().unwrap_or("bin").to_owned();
-        format!("cover.{extension}")
+        let stem = match self.kind {
+            4 => "back",
+            5 => "leaflet",
+            6 => "media",
+            8 => "artist",
+            _ => "cover",
+        };
+        format!("{stem}.{extension}")
     }
 }

@@ -6,10 +6,14 @@
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use lofty::aac::AacFile;
 use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, apply_global_options};
 use lofty::file::{AudioFile, FileType, TaggedFileExt};
-use lofty::id3::v2::Frame;
+use lofty::id3::v2::{Frame, Id3v2Tag};
+use lofty::iff::aiff::AiffFile;
 use lofty::iff::wav::WavFile;
+use lofty::mp4::{AtomData, AtomIdent, Ilst, Mp4File};
+use lofty::mpeg::MpegFile;
 use lofty::probe::Probe;
 use lofty::tag::{ItemKey, ItemValue, Tag};
 
@@ -19,8 +23,9 @@ use super::{Chapter, FRONT_COVER, Item, Key, Metadata, Picture, keys};
 use crate::media::ffi::input;
 use crate::media::io::ReadSeek;
 
-/// Largest frame or picture that is read, in bytes: a cover of 16 MiB and its text encoding.
-const ALLOCATION_MAX: usize = 24 << 20;
+/// Largest frame or picture that is read, in bytes. One that is larger than a server's limit is left
+/// out with a warning; one that lofty refuses would cost the whole tag.
+const ALLOCATION_MAX: usize = 64 << 20;
 /// Chapters that are looked at; a limit of the server's says how many are carried over.
 const CHAPTERS_MAX: usize = 1 << 16;
 /// Junk before the first frame of an MPEG stream that is looked through.
@@ -49,7 +54,8 @@ fn parse(stream: &mut dyn ReadSeek) -> Option<Metadata> {
     let guessed = Probe::new(BufReader::new(stream)).options(options).guess_file_type().ok()?;
     let kind = guessed.file_type()?;
     let mut reader = guessed.into_inner();
-    let own_names = (kind == FileType::Wav).then(|| own_names(&mut reader, options));
+    reader.seek(SeekFrom::Start(0)).ok()?;
+    let left_out = left_out(&mut reader, kind, options);
     reader.seek(SeekFrom::Start(0)).ok()?;
     let file = Probe::with_file_type(reader, kind).options(options).read().ok()?;
     let primary = file.primary_tag();
@@ -57,9 +63,7 @@ fn parse(stream: &mut dyn ReadSeek) -> Option<Metadata> {
         file.tags().iter().filter(|tag| primary.map(Tag::tag_type) != Some(tag.tag_type()));
     let tags = primary.into_iter().chain(others).map(of_tag);
     let mut metadata = tags.fold(Metadata::default(), Metadata::or);
-    if let Some(own_names) = own_names {
-        metadata = metadata.or(own_names);
-    }
+    metadata = metadata.or(left_out);
     if kind == FileType::Mp4 {
         // MP4 does not say what a picture shows; the first is what players show.
         if let Some(first) = metadata.pictures.first_mut() {
@@ -69,19 +73,51 @@ fn parse(stream: &mut dyn ReadSeek) -> Option<Metadata> {
     Some(metadata)
 }
 
-/// Texts under names of their own in the ID3 tag of a WAV file: libav tells them everywhere else.
-fn own_names(reader: &mut (impl Read + Seek), options: ParseOptions) -> Metadata {
-    let tag = WavFile::read_from(reader, options).ok();
-    let frames = tag.as_ref().and_then(WavFile::id3v2).into_iter().flatten();
-    let items = frames.filter_map(|frame| match frame {
-        Frame::UserText(text) => Some(Item {
-            key: Key::of(&text.description),
-            value: text.content.trim_end_matches('\0').to_owned(),
-        }),
+/// What lofty's common form leaves out of a container's own tag: texts under names of their own
+/// (libav tells them, but only the first value), links, numbers.
+fn left_out(reader: &mut (impl Read + Seek), kind: FileType, options: ParseOptions) -> Metadata {
+    let items = match kind {
+        FileType::Wav => WavFile::read_from(reader, options).ok().map(|file| of_id3(file.id3v2())),
+        FileType::Aiff => {
+            AiffFile::read_from(reader, options).ok().map(|file| of_id3(file.id3v2()))
+        }
+        FileType::Mpeg => {
+            MpegFile::read_from(reader, options).ok().map(|file| of_id3(file.id3v2()))
+        }
+        FileType::Aac => AacFile::read_from(reader, options).ok().map(|file| of_id3(file.id3v2())),
+        FileType::Mp4 => Mp4File::read_from(reader, options).ok().map(|file| of_ilst(file.ilst())),
         _ => None,
-    });
+    };
+    let items = items.unwrap_or_default().into_iter();
     let items = items.filter(|item| !item.value.is_empty() && !item.key.is_technical()).collect();
     Metadata { items, ..Metadata::default() }
+}
+
+fn of_id3(tag: Option<&Id3v2Tag>) -> Vec<Item> {
+    let named = |name: &str, values: &str| {
+        let key = Key::of(name);
+        let items = values
+            .split('\0')
+            .map(|value| Item { key: key.clone(), value: value.trim().to_owned() });
+        items.collect::<Vec<_>>()
+    };
+    let items = tag.into_iter().flatten().flat_map(|frame| match frame {
+        Frame::UserText(text) => named(&text.description, &text.content),
+        Frame::UserUrl(link) => named(&link.description, &link.content),
+        _ => Vec::new(),
+    });
+    items.collect()
+}
+
+fn of_ilst(list: Option<&Ilst>) -> Vec<Item> {
+    const TEMPO: AtomIdent<'_> = AtomIdent::Fourcc(*b"tmpo");
+    let tempo = list.and_then(|list| list.get(&TEMPO)).and_then(|atom| atom.data().next());
+    let value = match tempo {
+        Some(AtomData::SignedInteger(number)) => number.to_string(),
+        Some(AtomData::UnsignedInteger(number)) => number.to_string(),
+        _ => return Vec::new(),
+    };
+    vec![Item { key: Key::Known(ItemKey::Bpm), value }]
 }
 
 fn of_tag(tag: &Tag) -> Metadata {
@@ -92,8 +128,12 @@ fn of_tag(tag: &Tag) -> Metadata {
             ItemValue::Text(text) | ItemValue::Locator(text) => text,
             ItemValue::Binary(_) => return None,
         };
-        let value = value.replace('\0', " ").trim().to_owned();
-        let key = Key::known(item.key());
+        let key = match (item.key(), item.description()) {
+            // iTunes' and other programs' own business comes as comments with a name.
+            (ItemKey::Comment, name) if !name.is_empty() => Key::of(name),
+            (key, _) => Key::known(key),
+        };
+        let value = plain(&key, value.replace('\0', " ").trim());
         let is_double = is_total && value.contains('/');
         (!value.is_empty() && !is_double && !key.is_technical()).then_some(Item { key, value })
     });
@@ -105,6 +145,20 @@ fn of_tag(tag: &Tag) -> Metadata {
         bytes: picture.data().to_vec(),
     });
     Metadata { items: items.collect(), pictures: pictures.collect(), chapters: Vec::new() }
+}
+
+/// A text without what only one container means by it.
+fn plain(key: &Key, value: &str) -> String {
+    match key {
+        // lofty's form of ID3's POPM: who, how many stars, how often played.
+        Key::Known(ItemKey::Popularimeter) => value.split('|').nth(1).unwrap_or(value).to_owned(),
+        Key::Known(ItemKey::FlagCompilation)
+            if ["yes", "true"].iter().any(|yes| value.eq_ignore_ascii_case(yes)) =>
+        {
+            String::from("1")
+        }
+        Key::Known(_) | Key::Other(_) => value.to_owned(),
+    }
 }
 
 /// Pictures and chapters as libav tells them.
@@ -148,8 +202,17 @@ fn kind_of(words: &str) -> u8 {
 #[must_use]
 pub fn of_dictionaries(container: &[(String, String)], stream: &[(String, String)]) -> Metadata {
     let items = |dictionary: &[(String, String)]| {
-        // The language of a stream is the container's business, not the recording's.
-        let texts = dictionary.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("language"));
+        // The language of a stream is the container's business, not the recording's. One behind a
+        // name ("location-eng") says the same a second time.
+        let is_again = |name: &str| {
+            let plain = name.len().checked_sub(4).and_then(|end| name.split_at_checked(end));
+            plain.is_some_and(|(plain, language)| {
+                language.starts_with('-') && dictionary.iter().any(|(other, _)| other == plain)
+            })
+        };
+        let texts = dictionary
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("language") && !is_again(name));
         let items = texts.flat_map(|(name, text)| keys::items_of(name, text));
         let items = items.filter(|item| !item.value.is_empty() && !item.key.is_technical());
         Metadata { items: items.collect(), ..Metadata::default() }

@@ -283,6 +283,7 @@ mod tests {
             chapters: Vec::new(),
             metadata: Metadata::default(),
             has_unread_tags: false,
+            guessed_texts: Vec::new(),
             tags: Vec::new(),
         }
     }

@@ -237,8 +237,14 @@ fn describe(output: &mut Output, format: Format, metadata: &Metadata) -> Result<
         output::add_chapters(output, chapters)?;
     }
     if format == Format::Mka {
-        for picture in &metadata.pictures {
-            output::attach(output, &picture.file_name(), &picture.mime_type, &picture.bytes)?;
+        let mut names = Vec::new();
+        for (place, picture) in metadata.pictures.iter().enumerate() {
+            let mut name = picture.file_name();
+            if names.contains(&name) {
+                name = format!("{place}-{name}");
+            }
+            output::attach(output, &name, &picture.mime_type, &picture.bytes)?;
+            names.push(name);
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::io::{self, SeekFrom};
 
 use super::ogg::entries;
 use crate::media::io::Place;
+use crate::media::metadata::Picture;
 
 /// Where our blocks go: behind the magic and the STREAMINFO block.
 pub const BEHIND_STREAMINFO: u64 = 4 + 4 + 34;
@@ -14,6 +15,13 @@ const PADDING: u8 = 1;
 const VORBIS_COMMENT: u8 = 4;
 const PICTURE: u8 = 6;
 const IS_LAST: u8 = 0x80;
+
+/// Whether a picture fits into a block, with its texts and numbers.
+#[must_use]
+pub fn takes(picture: &Picture) -> bool {
+    let texts = picture.mime_type.len() + picture.description.len();
+    picture.bytes.len() + texts + 8 * 4 <= BLOCK_MAX
+}
 
 /// The blocks of comments and of pictures, none of them the last one. Blocks that are too long are
 /// left out.
