@@ -100,7 +100,7 @@ impl App {
         let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
             .map_err(|error| StartError(error.to_string()))?;
         let listeners = listen(&config.listen).await?;
-        let executor = Executor::new(storage, config.limits, Some(Arc::new(crash_record)));
+        let executor = Executor::new(storage, config.jobs.limits, Some(Arc::new(crash_record)));
         let pool = Pool::start(&jobs, &executor, config.workers);
         let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
         Ok(Self {

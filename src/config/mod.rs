@@ -40,8 +40,6 @@ pub struct Config {
     pub storage: storage::Settings,
     /// Of `jobs`.
     pub jobs: jobs::Settings,
-    /// Of `media`.
-    pub limits: Limits,
     /// Of `http`.
     pub http: http::Settings,
     /// Of `observe`.
@@ -96,11 +94,11 @@ impl Config {
                     1 << 30,
                 )?),
                 stuck_after: Duration::from_secs(values.number("STUCK_SECONDS", 1, 1 << 30)?),
+                limits: limits(&values)?,
                 allowed_types: values
                     .list("ALLOWED_UPLOAD_TYPES")
                     .map_or(AllowedTypes::AnySound, AllowedTypes::Only),
             },
-            limits: limits(&values)?,
             http: http::Settings { public_origins: values.origins("PUBLIC_URL")? },
             log: values.log()?,
             warnings: values.warnings(),

@@ -43,6 +43,8 @@ pub enum Endpoint {
     RetryJob,
     /// What can be made.
     Formats,
+    /// What is in a file, and what would be made of it.
+    Probe,
 }
 
 /// Who may call an endpoint.
@@ -70,7 +72,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 21] = [
+pub const TABLE: [Row; 22] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -92,6 +94,7 @@ pub const TABLE: [Row; 21] = [
     row(Endpoint::CancelJob, Method::POST, "/api/v1/jobs/{id}/cancel"),
     row(Endpoint::RetryJob, Method::POST, "/api/v1/jobs/{id}/retry"),
     row(Endpoint::Formats, Method::GET, "/api/v1/formats"),
+    row(Endpoint::Probe, Method::POST, "/api/v1/probe"),
 ];
 
 impl Endpoint {
@@ -115,7 +118,8 @@ impl Endpoint {
             | Self::DeleteJob
             | Self::CancelJob
             | Self::RetryJob
-            | Self::Formats => Access::SignedIn,
+            | Self::Formats
+            | Self::Probe => Access::SignedIn,
         }
     }
 
@@ -123,7 +127,7 @@ impl Endpoint {
     #[must_use]
     pub const fn body_limit(self) -> Option<u64> {
         match self {
-            Self::Upload => None,
+            Self::Upload | Self::Probe => None,
             Self::Login | Self::Logout => Some(16 * 1024),
             Self::Home
             | Self::UploadPage

@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 34] = [
+pub const CODES: [(&str, StatusCode, &str); 41] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -36,6 +36,13 @@ pub const CODES: [(&str, StatusCode, &str); 34] = [
     ("option_unknown", StatusCode::UNPROCESSABLE_ENTITY, "Unknown option"),
     ("option_invalid", StatusCode::UNPROCESSABLE_ENTITY, "Invalid option"),
     ("option_unsupported", StatusCode::UNPROCESSABLE_ENTITY, "Option not supported"),
+    ("unsupported_format", StatusCode::UNPROCESSABLE_ENTITY, "Unsupported format"),
+    ("unsupported_codec", StatusCode::UNPROCESSABLE_ENTITY, "Unsupported codec"),
+    ("no_audio_stream", StatusCode::UNPROCESSABLE_ENTITY, "No sound"),
+    ("encrypted", StatusCode::UNPROCESSABLE_ENTITY, "Encrypted"),
+    ("corrupt_input", StatusCode::UNPROCESSABLE_ENTITY, "Damaged"),
+    ("limit_exceeded", StatusCode::UNPROCESSABLE_ENTITY, "Beyond a limit"),
+    ("timed_out", StatusCode::UNPROCESSABLE_ENTITY, "Took too long"),
     ("query_invalid", StatusCode::BAD_REQUEST, "Invalid query"),
     ("headers_too_large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
     ("storage_failed", StatusCode::INTERNAL_SERVER_ERROR, "Storage failed"),
@@ -182,6 +189,7 @@ impl From<JobsError> for Problem {
             JobsError::NotAudio(_) => Self::new("not_audio", text),
             JobsError::Option(option) => Self::new(option.code(), text),
             JobsError::Unsupported(_) => Self::new("option_unsupported", text),
+            JobsError::Engine(failure) => Self::new(row_of(failure.code.as_str()).0, text),
             JobsError::DiskFull => {
                 Self::new("disk_full", text).with_header(RETRY_AFTER, RETRY_LATER)
             }

@@ -1,6 +1,7 @@
 //! Why something asked of jobs was refused.
 
 use crate::base::ByteSize;
+use crate::media::failure::Failure;
 use crate::media::options::OptionError;
 use crate::media::plan::Unsupported;
 
@@ -46,6 +47,9 @@ pub enum JobsError {
     /// The format cannot take the options.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// The engine cannot read the file.
+    #[error(transparent)]
+    Engine(#[from] Failure),
     /// The disk is full.
     #[error("The server's disk is full. Deleting old results makes room.")]
     DiskFull,

@@ -16,8 +16,8 @@ use crate::media::catalog::Catalog;
 use crate::media::crash::CrashRecord;
 use crate::media::failure::{Failure, FailureCode, Stage};
 use crate::media::progress::Snapshot;
-use crate::media::{Conversion, Limits, Output, Sink, Source, convert, report};
-use crate::storage::{Key, LocalStorage};
+use crate::media::{Conversion, Limits, Output, Request, Sink, Source, convert, report};
+use crate::storage::{Key, LocalStorage, Staged};
 
 /// Runs conversions of stored files.
 #[derive(Clone)]
@@ -79,14 +79,15 @@ impl Executor {
             progress: Arc::clone(&running.progress),
         };
         let mut begun = Some(begun);
-        let done = convert(&conversion, source, Sink::new(file, limit), &mut |probe, plan| {
-            if let Some(begun) = begun.take() {
-                begun(Begun {
-                    source: report::source(probe, plan).to_string(),
-                    planned: report::planned(plan).to_string(),
-                });
-            }
-        })?;
+        let done =
+            convert::convert(&conversion, source, Sink::new(file, limit), &mut |probe, plan| {
+                if let Some(begun) = begun.take() {
+                    begun(Begun {
+                        source: report::source(probe, plan).to_string(),
+                        planned: report::planned(plan).to_string(),
+                    });
+                }
+            })?;
         let (bytes, sha256) = measure(staged.file()).map_err(|error| cannot_store(&error))?;
         let artifact = ArtifactId::generate();
         let key = Key::output(claimed.owner, claimed.lease.job, artifact, extension).map_err(
@@ -127,6 +128,35 @@ impl Executor {
         let length = file.metadata().map_err(|error| gone(&error))?.len();
         Ok(Source::new(file, Some(length)))
     }
+}
+
+/// What is in a file that has arrived and, where options are given, what would be made of it.
+/// Blocks.
+///
+/// # Errors
+/// The engine's [`Failure`].
+pub fn examine(
+    staged: &Staged,
+    bytes: u64,
+    request: Option<&Request>,
+    limits: &Limits,
+) -> Result<Value, Failure> {
+    let file = staged.file().try_clone().map_err(|error| cannot_store(&error))?;
+    let source = Source::new(file, Some(bytes));
+    let Some(request) = request else {
+        return Ok(json!(convert::examine(&source, limits)?));
+    };
+    let (probe, plan) = convert::plan_only(&source, limits, request)?;
+    let mut told = json!(probe);
+    told["planned"] = report::planned(&plan);
+    Ok(told)
+}
+
+/// The failure of a look that does not return.
+#[must_use]
+pub fn took_too_long() -> Failure {
+    let message = "The file could not be read in time: it is damaged, or made to waste time.";
+    Failure::new(FailureCode::TimedOut, Stage::Reading, message)
 }
 
 fn cannot_store(error: &std::io::Error) -> Failure {

@@ -12,6 +12,7 @@ pub mod live;
 pub mod model;
 pub mod pool;
 pub mod service;
+pub mod settings;
 pub mod store;
 
 pub use error::JobsError;
@@ -19,4 +20,5 @@ pub use exec::Executor;
 pub use intake::{Incoming, Received};
 pub use model::{Job, Status};
 pub use pool::Pool;
-pub use service::{Jobs, Settings};
+pub use service::Jobs;
+pub use settings::Settings;

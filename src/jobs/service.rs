@@ -6,34 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
-use super::admission::{self, Admitted, AllowedTypes, OptionPairs};
+use super::admission::{self, Admitted, OptionPairs};
 use super::error::JobsError;
+use super::exec;
 use super::files::Files;
 use super::intake::{Incoming, Received, blocking};
 use super::live::{Live, Running};
 use super::model::{Artifact, Job, Status, StoredError};
+use super::settings::Settings;
 use super::store::Store;
 use super::store::sqlite::{Claimed, Ended, Lease, NewJob, Page, Recovered, Selection};
-use crate::base::{ByteSize, Clock, JobId, StopReason, UserId};
+use crate::base::{Clock, JobId, StopReason, UserId};
 use crate::storage::{Key, LocalStorage};
 
-/// Limits of taking in and carrying out.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Largest file.
-    pub max_upload: ByteSize,
-    /// Jobs that may wait.
-    pub queue_limit: u64,
-    /// Wall clock of one conversion.
-    pub job_timeout: Duration,
-    /// A conversion in which nothing moves for so long is given up.
-    pub stuck_after: Duration,
-    /// Contents that are taken.
-    pub allowed_types: AllowedTypes,
-}
+/// Files that are looked into at once: each takes a thread for some milliseconds.
+const LOOKS: usize = 4;
 
 /// The jobs of this process. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +40,8 @@ struct Inner {
     instance: Uuid,
     boot: String,
     draining: AtomicBool,
+    /// Files that are looked into at once.
+    looks: Semaphore,
 }
 
 impl Jobs {
@@ -71,6 +64,7 @@ impl Jobs {
             instance: Uuid::now_v7(),
             boot,
             draining: AtomicBool::new(false),
+            looks: Semaphore::new(LOOKS),
         }))
     }
 
@@ -163,6 +157,31 @@ impl Jobs {
         tokio::spawn(async move { this.enter(received, key, job).await })
             .await
             .map_err(|error| JobsError::Internal(error.to_string()))?
+    }
+
+    /// What is in a file and, when options are given, what would be made of it. The file goes.
+    ///
+    /// # Errors
+    /// What the options or the content object to.
+    pub async fn examine(
+        &self,
+        received: Received,
+        options: &OptionPairs,
+    ) -> Result<Value, JobsError> {
+        let request = admission::check_options(options)?;
+        let request = options.iter().any(|(_, value)| !value.is_empty()).then_some(request);
+        self.judge(&received.head)?;
+        let closed = |_| JobsError::Draining;
+        let _turn = self.0.looks.acquire().await.map_err(closed)?;
+        let limits = self.0.settings.limits;
+        let looking = tokio::task::spawn_blocking(move || {
+            exec::examine(&received.staged, received.bytes, request.as_ref(), &limits)
+        });
+        match tokio::time::timeout(self.0.settings.stuck_after, looking).await {
+            Ok(Ok(told)) => Ok(told?),
+            Ok(Err(panic)) => Err(JobsError::Internal(panic.to_string())),
+            Err(_) => Err(exec::took_too_long().into()),
+        }
     }
 
     async fn enter(&self, received: Received, key: Key, job: NewJob) -> Result<JobId, JobsError> {

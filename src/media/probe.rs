@@ -130,14 +130,13 @@ pub fn open(
     }
     let kind = sniff(&head);
     let weighed = source.with(prescan::scan).map_err(|error| cannot_read(&error))?;
-    let Verdict::Fine(overlays) = weighed else {
+    let Verdict::Fine { overlays, is_heavy_for_all } = weighed else {
         let message = "The file brings more tags than this server takes.";
         return Err(Failure::new(FailureCode::LimitExceeded, Stage::Reading, message));
     };
-    let too_heavy = !overlays.is_empty();
     let source = source.overlaid(overlays);
     // lofty takes as long over them as libav does.
-    let tagged = if too_heavy {
+    let tagged = if is_heavy_for_all {
         Metadata::default()
     } else {
         source.with(read::tagged).map_err(|error| cannot_read(&error))?
@@ -148,7 +147,7 @@ pub fn open(
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
     let mut probe = examine(&input, kind, limits)?;
     probe.metadata = tagged.or(read::of_input(&input));
-    probe.has_unread_tags = too_heavy;
+    probe.has_unread_tags = is_heavy_for_all;
     probe.covers = probe.metadata.pictures.len();
     probe.chapters.clone_from(&probe.metadata.chapters);
     Ok(Opened { input, probe, source })

@@ -18,6 +18,7 @@ mod jobs;
 mod limits;
 mod lock_down;
 mod metadata;
+mod probe;
 mod protocol;
 mod referees;
 mod samples;

@@ -8,6 +8,7 @@ mod health;
 mod jobs;
 mod page;
 mod plain;
+mod probe;
 mod sign_in;
 
 use http::Response;
@@ -45,6 +46,7 @@ pub async fn dispatch(
         Endpoint::CancelJob => jobs::cancel(server, &call).await,
         Endpoint::RetryJob => jobs::retry(server, &call).await,
         Endpoint::Formats => formats::catalogue(server, &call),
+        Endpoint::Probe => probe::look(server, &call, body).await,
     }
 }
 

@@ -23,11 +23,29 @@ pub(super) async fn upload(
     body: RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let owner = call.caller()?.user;
-    let length = call.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length = length.and_then(|value| value.parse().ok());
+    let length = announced_length(&call);
     server.jobs().admit(length).await.map_err(|error| Problem::from(error).closing())?;
     let mut options = form::parse(call.head.uri.query().unwrap_or_default());
-    check_options(&options).map_err(|error| Problem::from(error).closing())?;
+    let (name, received) = form_file(server, &call, body, &mut options).await?;
+    let id = server.jobs().submit(owner, received, &name, &options).await?;
+    Ok(json(StatusCode::OK, &json!({ "job_id": id.to_string() })))
+}
+
+/// The length that a request announces for its body.
+pub(super) fn announced_length(call: &Call) -> Option<u64> {
+    let length = call.head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    length.and_then(|value| value.parse().ok())
+}
+
+/// The one file of a form and its name; the form's other parts join `options`, which are checked
+/// before the file has travelled.
+pub(super) async fn form_file(
+    server: &Server,
+    call: &Call,
+    body: RequestBody,
+    options: &mut Vec<(String, String)>,
+) -> Result<(String, Received), Problem> {
+    check_options(options).map_err(|error| Problem::from(error).closing())?;
     let mut form = Form::open(&call.head.headers, body)?;
     let mut file: Option<(String, Received)> = None;
     loop {
@@ -38,16 +56,13 @@ pub(super) async fn upload(
                 return Err(Problem::new("two_files", detail).closing());
             }
             Part::File(name, field) => {
-                // What is wrong already is said before the file has travelled.
-                check_options(&options).map_err(|error| Problem::from(error).closing())?;
+                check_options(options).map_err(|error| Problem::from(error).closing())?;
                 file = Some((name, receive(server, *field).await?));
             }
             Part::End => break,
         }
     }
-    let (name, received) = file.ok_or_else(|| Problem::new("no_file", "No file"))?;
-    let id = server.jobs().submit(owner, received, &name, &options).await?;
-    Ok(json(StatusCode::OK, &json!({ "job_id": id.to_string() })))
+    file.ok_or_else(|| Problem::new("no_file", "No file"))
 }
 
 async fn receive(server: &Server, mut field: FileField) -> Result<Received, Problem> {

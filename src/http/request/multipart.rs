@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::super::error::Problem;
 
 /// A client that sends nothing for this long has gone.
-const SILENCE: Duration = Duration::from_secs(60);
+pub const SILENCE: Duration = Duration::from_secs(60);
 
 /// The longest value of an option, in bytes.
 const VALUE_BYTES: usize = 4 * 1024;
@@ -120,12 +120,15 @@ async fn within<T>(read: impl Future<Output = Result<T, multer::Error>>) -> Resu
             Err(Problem::new("body_cut_off", "The form ends in the middle of a part.").closing())
         }
         Ok(Err(error)) => Err(malformed(format!("The form cannot be read: {error}."))),
-        Err(_) => {
-            let seconds = SILENCE.as_secs();
-            Err(Problem::new("client_too_slow", format!("Nothing came for {seconds} seconds."))
-                .closing())
-        }
+        Err(_) => Err(silent()),
     }
+}
+
+/// The client has gone.
+#[must_use]
+pub fn silent() -> Problem {
+    let seconds = SILENCE.as_secs();
+    Problem::new("client_too_slow", format!("Nothing came for {seconds} seconds.")).closing()
 }
 
 fn malformed(detail: impl Into<String>) -> Problem {

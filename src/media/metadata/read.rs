@@ -9,11 +9,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lofty::aac::AacFile;
 use lofty::config::{GlobalOptions, ParseOptions, ParsingMode, apply_global_options};
 use lofty::file::{AudioFile, FileType, TaggedFileExt};
+use lofty::flac::FlacFile;
 use lofty::id3::v2::{Frame, Id3v2Tag};
 use lofty::iff::aiff::AiffFile;
 use lofty::iff::wav::WavFile;
 use lofty::mp4::{AtomData, AtomIdent, Ilst, Mp4File};
 use lofty::mpeg::MpegFile;
+use lofty::ogg::tag::VorbisComments;
+use lofty::ogg::{OpusFile, VorbisFile};
 use lofty::probe::Probe;
 use lofty::tag::{ItemKey, ItemValue, Tag};
 
@@ -85,6 +88,15 @@ fn left_out(reader: &mut (impl Read + Seek), kind: FileType, options: ParseOptio
             MpegFile::read_from(reader, options).ok().map(|file| of_id3(file.id3v2()))
         }
         FileType::Aac => AacFile::read_from(reader, options).ok().map(|file| of_id3(file.id3v2())),
+        FileType::Flac => FlacFile::read_from(reader, options)
+            .ok()
+            .map(|file| of_comments(file.vorbis_comments())),
+        FileType::Vorbis => VorbisFile::read_from(reader, options)
+            .ok()
+            .map(|file| of_comments(Some(file.vorbis_comments()))),
+        FileType::Opus => OpusFile::read_from(reader, options)
+            .ok()
+            .map(|file| of_comments(Some(file.vorbis_comments()))),
         FileType::Mp4 => Mp4File::read_from(reader, options).ok().map(|file| of_ilst(file.ilst())),
         _ => None,
     };
@@ -107,6 +119,19 @@ fn of_id3(tag: Option<&Id3v2Tag>) -> Vec<Item> {
         _ => Vec::new(),
     });
     items.collect()
+}
+
+fn of_comments(comments: Option<&VorbisComments>) -> Vec<Item> {
+    let items = comments.into_iter().flat_map(VorbisComments::items);
+    let is_chapter = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        name.strip_prefix("CHAPTER")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    items
+        .filter(|(name, _)| !is_chapter(name))
+        .flat_map(|(name, value)| keys::items_of(name, value.trim()))
+        .collect()
 }
 
 fn of_ilst(list: Option<&Ilst>) -> Vec<Item> {

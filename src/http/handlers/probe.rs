@@ -1,0 +1,56 @@
+//! What is in a file, and what would be made of it.
+
+use http::header::CONTENT_TYPE;
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming as RequestBody;
+
+use super::plain::{announced_length, form_file};
+use crate::http::error::Problem;
+use crate::http::request::form;
+use crate::http::request::multipart::{SILENCE, silent};
+use crate::http::response::body::{Body, json};
+use crate::http::service::{Call, Server};
+use crate::jobs::Received;
+
+/// `POST /api/v1/probe`: a form with a file, or the file itself as the body. With `format` or any
+/// other option, the plan too. Nothing is kept.
+pub(super) async fn look(
+    server: &Server,
+    call: &Call,
+    body: RequestBody,
+) -> Result<Response<Body>, Problem> {
+    let closing = |error| Problem::from(error).closing();
+    server.jobs().admit(announced_length(call)).await.map_err(closing)?;
+    let mut options = form::parse(call.head.uri.query().unwrap_or_default());
+    let declared = call.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_form = declared.is_some_and(|kind| kind.starts_with("multipart/"));
+    let received = if is_form {
+        form_file(server, call, body, &mut options).await?.1
+    } else {
+        whole_body(server, body).await?
+    };
+    let told = server.jobs().examine(received, &options).await?;
+    Ok(json(StatusCode::OK, &told))
+}
+
+async fn whole_body(server: &Server, mut body: RequestBody) -> Result<Received, Problem> {
+    let closing = |error| Problem::from(error).closing();
+    let mut incoming = server.jobs().receive().await.map_err(closing)?;
+    loop {
+        let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| silent())?;
+        match frame {
+            None => break,
+            Some(Err(_)) => {
+                let detail = "The upload broke off before its end.";
+                return Err(Problem::new("body_cut_off", detail).closing());
+            }
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    incoming.write(&data).await.map_err(closing)?;
+                }
+            }
+        }
+    }
+    incoming.finish().await.map_err(closing)
+}
