@@ -9,6 +9,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod tags;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,11 +53,12 @@ fn manifest(corpus: &Path) -> Vec<Row> {
 }
 
 /// Exit code and stderr of a conversion; a hang is killed and has no code.
-fn convert(input: &Path, output: &Path) -> (Option<i32>, String) {
+fn convert_to(input: &Path, output: &Path, options: &[&str]) -> (Option<i32>, String) {
     let mut child = Command::new(AUDIOMILL)
         .arg("convert")
         .args([input, output])
-        .args(["--force", "--bit-depth", "16"])
+        .arg("--force")
+        .args(options)
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -111,7 +114,7 @@ fn every_file_of_the_corpus_does_what_its_row_says() {
     for row in &rows {
         // A result of the row before must not be taken for this one's.
         let _ = std::fs::remove_file(&output);
-        let (code, stderr) = convert(&corpus.join(&row.path), &output);
+        let (code, stderr) = convert_to(&corpus.join(&row.path), &output, &["--bit-depth", "16"]);
         if let Err(why) = judge(row, code, &stderr, &output) {
             wrong.push(format!("{} ({}): {why}", row.path, row.expected));
         }

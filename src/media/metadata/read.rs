@@ -66,7 +66,15 @@ fn parse(stream: &mut dyn ReadSeek) -> Option<Metadata> {
         file.tags().iter().filter(|tag| primary.map(Tag::tag_type) != Some(tag.tag_type()));
     let tags = primary.into_iter().chain(others).map(of_tag);
     let mut metadata = tags.fold(Metadata::default(), Metadata::or);
-    metadata = metadata.or(left_out);
+    match kind {
+        FileType::Wav | FileType::Aiff | FileType::Mpeg | FileType::Aac => {
+            // A comment, a text and a link may bear one name.
+            let new = left_out.items.into_iter().filter(|item| !metadata.items.contains(item));
+            let new: Vec<Item> = new.collect();
+            metadata.items.extend(new);
+        }
+        _ => metadata = metadata.or(left_out),
+    }
     if kind == FileType::Mp4 {
         // MP4 does not say what a picture shows; the first is what players show.
         if let Some(first) = metadata.pictures.first_mut() {
