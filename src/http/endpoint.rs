@@ -41,6 +41,8 @@ pub enum Endpoint {
     CancelJob,
     /// Puts a job back into the line.
     RetryJob,
+    /// The shape of a job's sound.
+    Waveform,
     /// What can be made.
     Formats,
     /// What is in a file, and what would be made of it.
@@ -72,7 +74,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 22] = [
+pub const TABLE: [Row; 23] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -93,6 +95,7 @@ pub const TABLE: [Row; 22] = [
     row(Endpoint::DeleteJob, Method::DELETE, "/api/v1/jobs/{id}"),
     row(Endpoint::CancelJob, Method::POST, "/api/v1/jobs/{id}/cancel"),
     row(Endpoint::RetryJob, Method::POST, "/api/v1/jobs/{id}/retry"),
+    row(Endpoint::Waveform, Method::GET, "/api/v1/jobs/{id}/waveform"),
     row(Endpoint::Formats, Method::GET, "/api/v1/formats"),
     row(Endpoint::Probe, Method::POST, "/api/v1/probe"),
 ];
@@ -118,6 +121,7 @@ impl Endpoint {
             | Self::DeleteJob
             | Self::CancelJob
             | Self::RetryJob
+            | Self::Waveform
             | Self::Formats
             | Self::Probe => Access::SignedIn,
         }
@@ -144,6 +148,7 @@ impl Endpoint {
             | Self::DeleteJob
             | Self::CancelJob
             | Self::RetryJob
+            | Self::Waveform
             | Self::Formats => Some(64 * 1024),
         }
     }

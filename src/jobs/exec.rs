@@ -19,6 +19,8 @@ use crate::media::progress::Snapshot;
 use crate::media::{Conversion, Limits, Output, Request, Sink, Source, convert, report};
 use crate::storage::{Key, LocalStorage, Staged};
 
+pub use crate::media::Waveform;
+
 /// Runs conversions of stored files.
 #[derive(Clone)]
 pub struct Executor {
@@ -99,6 +101,9 @@ impl Executor {
             output: output_json(&done, artifact, &name, bytes, &running.progress.snapshot())
                 .to_string(),
             warnings: json!(done.warnings).to_string(),
+            waveform: running
+                .progress
+                .shape(|waveform| (!waveform.is_empty()).then(|| waveform.to_bytes())),
             artifact,
             storage_key: key.to_string(),
             name,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::admission::{self, Admitted, OptionPairs};
 use super::error::JobsError;
 use super::exec;
+use super::exec::Waveform;
 use super::files::Files;
 use super::intake::{Incoming, Received, blocking};
 use super::live::{Live, Running};
@@ -224,6 +225,33 @@ impl Jobs {
         let before = self.0.live.get(id);
         let job = self.get(asker, id).await?;
         Ok((job, before.or_else(|| self.0.live.get(id))))
+    }
+
+    /// The shape of a job's sound in at most `points` pixels: as far as it is decoded while it runs,
+    /// the whole afterwards.
+    ///
+    /// # Errors
+    /// `NotReady` when there is none, and those of [`Self::get`].
+    pub async fn waveform(
+        &self,
+        asker: UserId,
+        id: JobId,
+        points: usize,
+    ) -> Result<Waveform, JobsError> {
+        let (job, running) = self.watch(asker, id).await?;
+        let running = running.filter(|_| job.status == Status::Processing);
+        if let Some(progress) = running.map(|running| running.progress) {
+            let seconds = progress.snapshot().duration_seconds;
+            return Ok(progress.shape(|waveform| waveform.scaled(points, seconds)));
+        }
+        let stored = self.0.store.waveform(id).await?;
+        match stored.as_deref().and_then(Waveform::from_bytes) {
+            Some(waveform) => Ok(waveform.scaled(points, None)),
+            None if job.status == Status::Done => {
+                Err(JobsError::NotReady("The sound was copied, not decoded: it has no waveform."))
+            }
+            None => Err(JobsError::NotReady("There is no waveform yet.")),
+        }
     }
 
     /// One page of jobs, and the counters of those that run.

@@ -26,6 +26,7 @@ pub mod request;
 pub mod run;
 pub mod sniff;
 pub mod stage;
+pub mod waveform;
 pub mod wrap;
 
 pub use catalog::Catalog;
@@ -37,3 +38,4 @@ pub use plan::Plan;
 pub use probe::Probe;
 pub use progress::Progress;
 pub use request::{Format, Request};
+pub use waveform::Waveform;

@@ -1,9 +1,13 @@
-//! How far a conversion is: written by its thread, read by anyone, without locks.
+//! How far a conversion is: written by its thread, read by anyone; counters without locks.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use ffmpeg_next::frame;
+
 use super::failure::Stage;
+use super::waveform::Waveform;
 
 /// Counters of one attempt. All are true counts of what the engine has done.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct Progress {
     output_bytes: AtomicU64,
     /// Reads, writes and frames, counted to see that something moves.
     moves: AtomicU64,
+    /// Held for a frame's time at most.
+    waveform: Mutex<Waveform>,
 }
 
 /// The counters at one moment.
@@ -72,6 +78,7 @@ impl Default for Progress {
             source_length: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             moves: AtomicU64::new(0),
+            waveform: Mutex::default(),
         }
     }
 }
@@ -141,6 +148,16 @@ impl Progress {
     pub fn output_reached(&self, byte: u64) {
         self.moved();
         self.output_bytes.fetch_max(byte, Ordering::Relaxed);
+    }
+
+    /// Adds a frame of the output's sound to its shape.
+    pub fn heard(&self, frame: &frame::Audio) {
+        self.shape(|waveform| waveform.push(frame));
+    }
+
+    /// Looks at the shape of the sound so far, or completes it.
+    pub fn shape<R>(&self, act: impl FnOnce(&mut Waveform) -> R) -> R {
+        act(&mut self.waveform.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn moved(&self) {

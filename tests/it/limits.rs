@@ -75,7 +75,38 @@ fn comments(entries: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     [&b"\x04\0\0\0test"[..], &count.to_le_bytes(), &list].concat()
 }
 
+/// Files that end a process in which they are read or encoded without care.
+fn killers(folder: &Path) -> Vec<(&'static str, Vec<u8>, &'static str, End)> {
+    let mut nested = Vec::new();
+    for _ in 0..300 {
+        nested = frame(b"CHAP", &[&b"a\0"[..], &[0; 16], &nested].concat());
+    }
+    let mp3 = std::fs::read(folder.join("a.mp3")).expect("read");
+    let mut wild = wav_header(2, 44_100, 40_000);
+    // Floating point, of which one sample is no number and one immensely loud.
+    wild[20..22].copy_from_slice(&3_u16.to_le_bytes());
+    wild[28..32].copy_from_slice(&(44_100_u32 * 8).to_le_bytes());
+    wild[32..36].copy_from_slice(&[8, 0, 32, 0]);
+    wild[10_044..10_048].copy_from_slice(&f32::NAN.to_le_bytes());
+    wild[20_044..20_048].copy_from_slice(&1e9_f32.to_le_bytes());
+    let mut surround = wav_header(6, 48_000, 12);
+    surround.truncate(44 + 12);
+    vec![
+        ("nested.mp3", [id3(&nested), mp3].concat(), "wav", End::Done(Some("metadata_limited"))),
+        ("wild.wav", wild.clone(), "mp3", End::Done(Some("wild_samples"))),
+        ("wild.wav", wild, "m4a", End::Done(Some("wild_samples"))),
+        ("surround.wav", surround, "alac", End::Failed("option_unsupported")),
+    ]
+}
+
+fn frame(id: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len()).expect("small");
+    let size = [21, 14, 7, 0].map(|shift| (size >> shift & 0x7f) as u8);
+    [&id[..], &size, &[0, 0], body].concat()
+}
+
 /// What a bomb must end as.
+#[derive(Clone, Copy)]
 enum End {
     /// Done, with this warning if any.
     Done(Option<&'static str>),
@@ -137,6 +168,7 @@ fn bombs_end_soon_and_take_little_memory() {
         ("claim.wav", wav_header(2, 44_100, 3_000_000_000), "mp3", Done(None)),
         ("xing.mp3", xing, "wav", Done(Some("ended_early"))),
     ];
+    let bombs = [bombs, killers(folder)].concat();
     let server = Server::with(&[("WORKERS", "1"), ("MAX_OUTPUT_MB", "20")]);
     let client = server.client();
     for (name, bytes, target, end) in bombs {

@@ -23,3 +23,4 @@ mod protocol;
 mod referees;
 mod samples;
 mod sign_in;
+mod waveform;

@@ -10,6 +10,7 @@ mod page;
 mod plain;
 mod probe;
 mod sign_in;
+mod waveform;
 
 use http::Response;
 use hyper::body::Incoming as RequestBody;
@@ -45,6 +46,7 @@ pub async fn dispatch(
         Endpoint::DeleteJob => jobs::delete(server, &call).await,
         Endpoint::CancelJob => jobs::cancel(server, &call).await,
         Endpoint::RetryJob => jobs::retry(server, &call).await,
+        Endpoint::Waveform => waveform::get(server, &call).await,
         Endpoint::Formats => formats::catalogue(server, &call),
         Endpoint::Probe => probe::look(server, &call, body).await,
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ffmpeg_next::format::context::Input;
 
-use self::warnings::{damage_warning, loudness_warning, priming_warning};
+use self::warnings::{damage_warning, loudness_warning, priming_warning, tamed_warning};
 use super::catalog::Catalog;
 use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
@@ -192,10 +192,10 @@ impl Work<'_> {
         let (metadata, warnings) =
             carried::metadata(&plan, &self.probe, stream, &self.conversion.limits.metadata);
         plan.warnings.extend(warnings);
-        let noise_before = self.log.error_count();
         if plan.copied.is_some() {
             match self.copy(&plan, input, &metadata)? {
-                Copy::Done(ran) => return self.finish(plan, &ran, None, declared, noise_before),
+                // What was found while opening is not found again by decoding.
+                Copy::Done(ran) => return self.finish(plan, &ran, None, declared, 0),
                 Copy::Impossible(reason) => {
                     plan = self.planned_anew(&plan, &reason)?;
                     input = self.reopen()?;
@@ -291,6 +291,7 @@ impl Work<'_> {
         }
         let mut warnings = plan.warnings.clone();
         warnings.extend(priming_warning(&plan, ran));
+        warnings.extend(tamed_warning(ran));
         warnings.extend(damage_warning(ran, declared, self.log.error_count() - noise_before));
         #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
         let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));

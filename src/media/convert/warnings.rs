@@ -42,6 +42,18 @@ pub(super) fn priming_warning(plan: &Plan, ran: &Ran) -> Option<Warning> {
     })
 }
 
+/// Samples that an encoder could not have taken.
+pub(super) fn tamed_warning(ran: &Ran) -> Option<Warning> {
+    (ran.tamed > 0).then(|| {
+        let count = ran.tamed;
+        let samples = if count == 1 { "sample was" } else { "samples were" };
+        let message = format!(
+            "{count} {samples} no number or far beyond full scale: silence or a clipped peak is there now."
+        );
+        Warning::new("wild_samples", message)
+    })
+}
+
 pub(super) fn damage_warning(
     ran: &Ran,
     declared: Option<f64>,

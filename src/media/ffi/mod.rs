@@ -15,6 +15,7 @@ pub mod input;
 pub mod log;
 pub mod output;
 pub mod packet;
+pub mod samples;
 pub mod version;
 
 use std::sync::Once;

@@ -2,21 +2,67 @@
 
 use std::io;
 
-use super::{PIECES_MAX, Walk, Weight, id3};
+use super::{PIECES_MAX, Walk, Weight, big_endian, id3};
 
 /// Hides heavy ID3 chunks and INFO lists; `number` reads the container's numbers.
 pub(super) fn hide_heavy(walk: &mut Walk<'_>, number: fn([u8; 4]) -> u32) -> io::Result<()> {
     let mut at = 12;
+    // RF64 (EBU Tech 3306) says the length of its sound in 64 bits.
+    let mut long_sound = 0;
     for _ in 0..PIECES_MAX {
         let header: [u8; 8] = walk.read_at(at)?;
-        let length = u64::from(number([header[4], header[5], header[6], header[7]]));
+        let mut length = u64::from(number([header[4], header[5], header[6], header[7]]));
+        if &header[..4] == b"data" && length == u64::from(u32::MAX) && long_sound > 0 {
+            length = long_sound;
+        }
         match &header[..4] {
+            b"ds64" => long_sound = u64::from_le_bytes(walk.read_at(at + 16)?),
             b"id3 " | b"ID3 " => id3::hide_heavy_at(walk, at + 8)?,
             b"LIST" => hide_heavy_list(walk, at + 8, at + 8 + length, number)?,
             _ => {}
         }
         // Chunks begin at even places.
-        at += 8 + length + length % 2;
+        at = at.saturating_add(8 + length + length % 2);
+    }
+    Ok(())
+}
+
+/// DSF (Sony's specification, version 1.01) says where its ID3 tag is.
+pub(super) fn hide_heavy_in_dsf(walk: &mut Walk<'_>) -> io::Result<()> {
+    let tag = u64::from_le_bytes(walk.read_at(20)?);
+    if tag > 0 { id3::hide_heavy_at(walk, tag) } else { Ok(()) }
+}
+
+/// FLV (Adobe's specification, version 10.1, annex E): scripts among the first tags. Real ones have
+/// a few hundred bytes, or an index of some kilobytes.
+pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>) -> io::Result<()> {
+    const SCRIPT: u8 = 18;
+    const SCRIPT_MAX: u32 = 1 << 17;
+    let mut at = 9 + 4;
+    for _ in 0..1000 {
+        let header: [u8; 4] = walk.read_at(at)?;
+        let length = big_endian(&header[1..4]);
+        if header[0] & 0x1f == SCRIPT && length > SCRIPT_MAX {
+            walk.hide_from_libav(at, &[0]);
+        }
+        at += 11 + u64::from(length) + 4;
+    }
+    Ok(())
+}
+
+/// CAF (Apple's specification, version 1.0): chunks with lengths of 64 bits, one of them with texts.
+pub(super) fn hide_heavy_in_caf(walk: &mut Walk<'_>) -> io::Result<()> {
+    let mut at = 8;
+    for _ in 0..PIECES_MAX {
+        let header: [u8; 12] = walk.read_at(at)?;
+        let length = u64::from_be_bytes(walk.read_at(at + 4)?);
+        if &header[..4] == b"info" {
+            let entries = u64::from(u32::from_be_bytes(walk.read_at(at + 12)?));
+            if (Weight { entries, bytes: length }).is_heavy() {
+                walk.hide(at, b"free");
+            }
+        }
+        at = at.saturating_add(12).saturating_add(length);
     }
     Ok(())
 }
@@ -64,5 +110,32 @@ mod tests {
         assert_eq!(hidden(wav(b"LIST", &texts(5000))), [30]);
         assert!(hidden(wav(b"id3 ", &id3::tests::tag(20, 3))).is_empty());
         assert_eq!(hidden(wav(b"id3 ", &id3::tests::tag(5000, 3))), [33]);
+        let ds64 = [&b"RF64\xff\xff\xff\xffWAVEds64\x10\0\0\0________"[..], &2_u64.to_le_bytes()];
+        let mut long = wav(b"id3 ", &id3::tests::tag(5000, 3));
+        long.splice(..12, ds64.concat());
+        long[40..44].copy_from_slice(&[0xff; 4]);
+        assert_eq!(hidden(long), [57]);
+    }
+
+    #[test]
+    fn dsf_caf_and_flv_have_their_own_places() {
+        let flv = |length: u32| {
+            let size = &length.to_be_bytes()[1..];
+            [&b"FLV\x01\x04\0\0\0\x09\0\0\0\0\x12"[..], size, &[0; 7]].concat()
+        };
+        assert!(hidden(flv(9000)).is_empty());
+        assert_eq!(hidden(flv(900_000)), [13]);
+
+        let dsf = |frames| {
+            [&b"DSD "[..], &[0; 16], &28_u64.to_le_bytes(), &id3::tests::tag(frames, 3)].concat()
+        };
+        assert!(hidden(dsf(9)).is_empty());
+        assert_eq!(hidden(dsf(5000)), [31]);
+        let caf = |entries: u32| {
+            [&b"caff\0\x01\0\0info"[..], &8_u64.to_be_bytes(), &entries.to_be_bytes(), b"a\0b\0"]
+                .concat()
+        };
+        assert!(hidden(caf(9)).is_empty());
+        assert_eq!(hidden(caf(100_000)), [8]);
     }
 }

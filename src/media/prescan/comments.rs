@@ -11,26 +11,35 @@ const VORBIS_COMMENT: u8 = 4;
 const IS_LAST: u8 = 0x80;
 
 /// Comments that are read without libav, in some tens of milliseconds.
-const READABLE: u32 = 1 << 16;
+const READABLE: u64 = 1 << 16;
 
-/// Turns heavy comment blocks into padding. The blocks start at `at`.
+/// Turns comment blocks into padding when together they are heavy. The blocks start at `at`.
 pub(super) fn hide_heavy_in_flac(walk: &mut Walk<'_>, mut at: u64) -> io::Result<()> {
+    let (mut weight, mut announced) = (Weight::default(), 0_u64);
+    let mut blocks = Vec::new();
     for _ in 0..PIECES_MAX {
         let header: [u8; 4] = walk.read_at(at)?;
-        let length = u64::from(big_endian(&header[1..4]));
-        if header[0] & !IS_LAST == VORBIS_COMMENT && weigh(walk.stream, at + 4)?.is_heavy() {
-            let padding = [header[0] & IS_LAST | PADDING];
+        if header[0] & !IS_LAST == VORBIS_COMMENT {
+            let block = weigh(walk.stream, at + 4)?;
+            weight.entries += block.entries;
+            weight.bytes += block.bytes;
             let vendor = u64::from(u32::from_le_bytes(walk.read_at(at + 4)?));
-            if u32::from_le_bytes(walk.read_at(at + 8 + vendor)?) > READABLE {
-                walk.hide(at, &padding);
-            } else {
-                walk.hide_from_libav(at, &padding);
-            }
+            announced += u64::from(u32::from_le_bytes(walk.read_at(at + 8 + vendor)?));
+            blocks.push((at, [header[0] & IS_LAST | PADDING]));
         }
         if header[0] & IS_LAST != 0 {
             break;
         }
-        at += 4 + length;
+        at += 4 + u64::from(big_endian(&header[1..4]));
+    }
+    if weight.is_heavy() {
+        for (block, padding) in blocks {
+            if announced > READABLE {
+                walk.hide(block, &padding);
+            } else {
+                walk.hide_from_libav(block, &padding);
+            }
+        }
     }
     Ok(())
 }
@@ -38,24 +47,21 @@ pub(super) fn hide_heavy_in_flac(walk: &mut Walk<'_>, mut at: u64) -> io::Result
 /// Whether the comments of the first stream that is Vorbis, Opus or Speex are light enough. They
 /// cannot be hidden: their pages bear checksums.
 pub(super) fn is_light_in_ogg(walk: &mut Walk<'_>) -> io::Result<bool> {
-    let Some((at, serial)) = first_stream(walk)? else { return Ok(true) };
+    let Some((at, serial, before)) = first_stream(walk)? else { return Ok(true) };
     let packet = CommentPacket { reader: BufReader::new(&mut *walk.stream), at, serial, left: 0 };
     let mut packet = BufReader::new(packet);
-    let mut magic = [0; 8];
-    packet.read_exact(&mut magic)?;
-    match &magic {
-        b"OpusTags" => {}
-        // Of Vorbis' seven bytes, the eighth belongs to what follows.
-        [3, b'v', b'o', b'r', b'b', b'i', b's', first] => {
-            return Ok(!weigh_entries(&mut io::Read::chain(&[*first][..], packet))?.is_heavy());
-        }
-        _ => return Ok(true),
-    }
+    skip(&mut packet, before)?;
     Ok(!weigh_entries(&mut packet)?.is_heavy())
 }
 
-/// Where the page behind a sound stream's first one is, and the stream's serial number.
-fn first_stream(walk: &mut Walk<'_>) -> io::Result<Option<(u64, [u8; 4])>> {
+/// First bytes of a stream, and how many bytes of its second packet stand before the comments: a
+/// mark, a block header of FLAC (RFC 9639 section 10.1), nothing for Speex.
+const STREAMS: [(&[u8], u32); 4] =
+    [(b"OpusHead", 8), (b"\x01vorbis", 7), (b"\x7fFLAC", 4), (b"Speex   ", 0)];
+
+/// Where the page behind a sound stream's first one is, the stream's serial number, and what stands
+/// before its comments.
+fn first_stream(walk: &mut Walk<'_>) -> io::Result<Option<(u64, [u8; 4], u32)>> {
     let mut at = 0;
     for _ in 0..64 {
         let header: [u8; PAGE_HEADER] = walk.read_at(at)?;
@@ -68,8 +74,8 @@ fn first_stream(walk: &mut Walk<'_>) -> io::Result<Option<(u64, [u8; 4])>> {
         walk.stream.seek(SeekFrom::Start(at + PAGE_HEADER as u64))?;
         walk.stream.read_exact(&mut lacing)?;
         at = body + lacing.iter().map(|&value| u64::from(value)).sum::<u64>();
-        if magic.starts_with(b"\x01vorbis") || &magic == b"OpusHead" {
-            return Ok(Some((at, [header[14], header[15], header[16], header[17]])));
+        if let Some((_, before)) = STREAMS.iter().find(|(mark, _)| magic.starts_with(mark)) {
+            return Ok(Some((at, [header[14], header[15], header[16], header[17]], *before)));
         }
     }
     Ok(None)
@@ -183,11 +189,16 @@ mod tests {
         assert!(hidden(flac(&comments(12, 30))).is_empty());
         assert_eq!(hidden(flac(&comments(5000, 3))), [42]);
         assert_eq!(hidden(flac(&comments(1000, 6000))), [42], "one name, much text");
+        let two = flac(&comments(3000, 3));
+        let second = [&[0x84, 0, 0, 0][..], &comments(3000, 3)].concat();
+        let mut two = [two, second].concat();
+        two[42] = 4;
+        assert_eq!(hidden(two).len(), 2, "two blocks");
         assert_eq!(hidden([b"ID3\x04\0\0\0\0\0\0", &flac(&comments(5000, 3))[..]].concat()), [52]);
     }
 
     /// Pages of 65025 bytes, as a packet of any length takes.
-    fn ogg(packet: &[u8]) -> Vec<u8> {
+    fn ogg(first: &[u8], packet: &[u8]) -> Vec<u8> {
         let page = |flags: u8, body: &[u8]| {
             let mut lacing = vec![255; body.len() / 255];
             lacing.push(u8::try_from(body.len() % 255).expect("small"));
@@ -197,16 +208,27 @@ mod tests {
             [head.concat(), lacing, body.to_vec()].concat()
         };
         let pages: Vec<Vec<u8>> = packet.chunks(255 * 255).map(|body| page(0, body)).collect();
-        [page(2, b"OpusHead...."), pages.concat()].concat()
+        [page(2, first), pages.concat()].concat()
     }
 
     #[test]
     fn heavy_comments_of_ogg_are_refused() {
-        let opus =
-            |count, length| scanned(ogg(&[b"OpusTags", &comments(count, length)[..]].concat()));
+        let opus = |count, length| {
+            let packet = [b"OpusTags", &comments(count, length)[..]].concat();
+            scanned(ogg(b"OpusHead....", &packet))
+        };
         assert!(matches!(opus(30, 30), Verdict::Fine { .. }));
         assert!(matches!(opus(20, 100_000), Verdict::Fine { .. }), "pictures, over many pages");
         assert_eq!(opus(5000, 3), Verdict::TooHeavy);
         assert_eq!(opus(1000, 6000), Verdict::TooHeavy);
+        for (first, before) in [
+            (&b"\x01vorbis....."[..], &b"\x03vorbis"[..]),
+            (b"\x7fFLAC........", b"\x04\0\0\0"),
+            (b"Speex   ........", b""),
+        ] {
+            let packet = |count| ogg(first, &[before, &comments(count, 3)].concat());
+            assert!(matches!(scanned(packet(9)), Verdict::Fine { .. }));
+            assert_eq!(scanned(packet(5000)), Verdict::TooHeavy);
+        }
     }
 }

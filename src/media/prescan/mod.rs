@@ -42,7 +42,7 @@ pub enum Verdict {
     TooHeavy,
 }
 
-/// Weighs the tags of ID3v2, FLAC, Ogg, MP4, Matroska, RIFF, AIFF, ASF and APE. The stream stands
+/// Weighs the tags of ID3v2, FLAC, Ogg, MP4, Matroska, RIFF, AIFF, ASF, DSF, CAF and APE. The stream stands
 /// at its start afterwards.
 ///
 /// # Errors
@@ -102,6 +102,9 @@ impl Walk<'_> {
             b"OggS" => return comments::is_light_in_ogg(self),
             b"\x1a\x45\xdf\xa3" => ebml::hide_heavy(self)?,
             b"\x30\x26\xb2\x75" => asf::hide_heavy(self)?,
+            b"DSD " => chunks::hide_heavy_in_dsf(self)?,
+            b"FLV\x01" => chunks::hide_heavy_in_flv(self)?,
+            b"caff" => chunks::hide_heavy_in_caf(self)?,
             _ if matches!(
                 &magic[4..8],
                 b"ftyp" | b"moov" | b"wide" | b"mdat" | b"free" | b"skip"

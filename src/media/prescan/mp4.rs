@@ -26,8 +26,11 @@ fn visit(
     while at + 8 <= end && *pieces < PIECES_MAX && depth < 8 {
         *pieces += 1;
         let Some((name, start, next)) = header(walk, at, end)? else { break };
-        if LISTS.contains(&&name) && weigh(walk, start, next)?.is_heavy() {
+        if LISTS.contains(&&name) && weigh(walk, &name, start, next)?.is_heavy() {
             walk.hide(start - 4, b"free");
+        } else if &name == b"trak" && !has_header(walk, start, next)? {
+            // libav counts to an error code for each fragment of such a track.
+            walk.hide_from_libav(at + 4, b"free");
         } else if BRANCHES.contains(&&name) {
             // ISO's "meta" has four bytes before its boxes, QuickTime's has not.
             let is_full = &name == b"meta" && walk.read_at::<4>(start)? == [0; 4];
@@ -54,8 +57,25 @@ fn header(walk: &mut Walk<'_>, at: u64, end: u64) -> io::Result<Option<([u8; 4],
     Ok(is_sound.then_some((name, start, next)))
 }
 
-fn weigh(walk: &mut Walk<'_>, mut at: u64, end: u64) -> io::Result<Weight> {
+/// Whether a track has a readable `tkhd` (section 8.3.2).
+fn has_header(walk: &mut Walk<'_>, mut at: u64, end: u64) -> io::Result<bool> {
+    while at + 8 <= end {
+        let Some((name, start, next)) = header(walk, at, end)? else { break };
+        if &name == b"tkhd" {
+            return Ok(next - start >= 84 && walk.read_at::<1>(start)?[0] <= 1);
+        }
+        at = next;
+    }
+    Ok(false)
+}
+
+fn weigh(walk: &mut Walk<'_>, name: &[u8; 4], mut at: u64, end: u64) -> io::Result<Weight> {
     let mut weight = Weight::default();
+    if name == b"keys" {
+        // A full box that counts its entries.
+        let entries = u64::from(u32::from_be_bytes(walk.read_at(at + 4)?));
+        return Ok(Weight { entries, bytes: end - at });
+    }
     while at + 8 <= end && !weight.is_heavy() {
         let Some((_, _, next)) = header(walk, at, end)? else { break };
         weight.add(next - at);
@@ -83,5 +103,18 @@ mod tests {
         };
         assert!(hidden(file(40)).is_empty());
         assert_eq!(hidden(file(5000)), [12 + 8 + 8 + 8 + 4 + 4]);
+    }
+
+    #[test]
+    fn a_track_without_a_header_is_no_track() {
+        let file = |header: &[u8]| {
+            let track = mp4_box(b"trak", &mp4_box(b"tkhd", header));
+            [mp4_box(b"ftyp", b"M4A "), mp4_box(b"moov", &track)].concat()
+        };
+        assert!(hidden(file(&[0; 84])).is_empty());
+        assert_eq!(hidden(file(&[0; 20])), [12 + 8 + 4]);
+        let mut version = [0; 84];
+        version[0] = 7;
+        assert_eq!(hidden(file(&version)), [12 + 8 + 4]);
     }
 }

@@ -13,6 +13,7 @@ use super::super::limits::Limits;
 use super::super::metadata::Metadata;
 use super::super::plan::Plan;
 use super::super::request::Format;
+use super::super::stage::decode::Decode;
 use super::super::stage::demux::{Demux, Pulled};
 use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
@@ -101,6 +102,10 @@ impl Copying<'_> {
     }
 
     fn carry_out(&self, demux: &mut Demux) -> Result<Ran, Stop> {
+        // Headers that no decoder takes are not worth copying.
+        if Decode::open(demux.input(), self.plan.stream, &self.plan.decoder).is_err() {
+            return Err(Stop::Impossible(String::from("its headers are damaged")));
+        }
         let mut samples = PacketSamples::of(demux.input(), self.plan.stream).ok_or_else(|| {
             Stop::Impossible(String::from("the length of its packets is not known"))
         })?;
@@ -307,6 +312,7 @@ impl Copying<'_> {
             sample_rate: u32::try_from(rate).unwrap_or(0),
             channels: self.plan.channels,
             priming_heard: if self.says_priming() { 0 } else { priming },
+            tamed: 0,
             read: Read {
                 decoded_seconds: seconds(written.next_pts, rate),
                 damaged_packets: written.damaged_packets,

@@ -15,6 +15,7 @@ use super::super::stage::encode::Encode;
 use super::super::stage::filter::Filter;
 use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
+use super::super::waveform::Waveform;
 use super::reader::{Read, Reader};
 
 /// What a run did.
@@ -30,6 +31,8 @@ pub struct Ran {
     pub channels: u32,
     /// Samples before the start of the sound that readers of the output do not know to drop.
     pub priming_heard: u32,
+    /// Samples that were no numbers or far beyond full scale.
+    pub tamed: u64,
     /// What was read of the source.
     pub read: Read,
 }
@@ -162,7 +165,7 @@ impl Serial<'_> {
     fn drain_filter(&mut self, tail: &mut Tail) -> Result<(), Failure> {
         let encoding = |error: Error, watch: &Watch| {
             if error == (Error::Other { errno: libc::ENOTSUP }) {
-                let message = "TTA cannot end with so few samples; flac and wv can.";
+                let message = "This format cannot end with so few samples; flac and wv can.";
                 return Failure::new(FailureCode::OptionUnsupported, Stage::Encoding, message);
             }
             let message = format!("Encoding failed: {error}.");
@@ -176,6 +179,7 @@ impl Serial<'_> {
                 }
                 shorten(&mut self.filtered, room);
             }
+            self.watch.progress.heard(&self.filtered);
             tail.encode.push(&mut self.filtered).map_err(|error| encoding(error, self.watch))?;
             self.drain_encoder(tail)?;
         }
@@ -220,7 +224,8 @@ impl Serial<'_> {
             return Err(stopped(reason, Stage::Writing));
         }
         self.watch.progress.enter(Stage::Writing);
-        let samples_encoded = tail.encode.samples();
+        self.watch.progress.shape(Waveform::finish);
+        let (samples_encoded, tamed) = (tail.encode.samples(), tail.encode.tamed());
         tail.mux.finish(self.sink, self.watch).map_err(|error| ending(error, self.watch))?;
         Ok(Ran {
             samples_encoded,
@@ -228,6 +233,7 @@ impl Serial<'_> {
             sample_rate: tail.sample_rate,
             channels: tail.channels,
             priming_heard: 0,
+            tamed,
             read: self.reader.read(),
         })
     }

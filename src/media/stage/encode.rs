@@ -5,8 +5,12 @@ use ffmpeg_next::{Error, Packet, Rational, Rescale, frame};
 
 use super::super::ffi::encoder::{self, EncoderSettings};
 use super::super::ffi::graph::Shape;
+use super::super::ffi::samples;
 use super::super::plan::Plan;
 use super::super::request::Exactness;
+
+/// Twice the longest last frame that was seen to end the process.
+const ALAC_LEAST_SAMPLES: usize = 4;
 
 /// Twice what the shortest frame takes that was seen to end the process.
 const TTA_LEAST_BYTES: usize = 16;
@@ -16,6 +20,11 @@ pub struct Encode {
     encoder: Encoder,
     /// Bytes of samples that a frame must have.
     least_bytes: usize,
+    /// Samples that the last frame must have.
+    least_samples: usize,
+    /// Whether samples that are no numbers would do harm.
+    tames: bool,
+    tamed: u64,
     filter_time_base: Rational,
     time_base: Rational,
     /// Whether the source's timestamps are taken over, as the command does.
@@ -52,9 +61,15 @@ impl Encode {
         // libav's TTA encoder asserts, and ends the process, when a packet has no room for its own
         // checksum: frames of a few bytes.
         let least_bytes = if plan.encoder == "tta" { TTA_LEAST_BYTES } else { 0 };
+        // Its ALAC encoder does the same for several pairs of channels.
+        let is_surround_alac = plan.encoder == "alac" && shape.channels() > 3;
+        let least_samples = if is_surround_alac { ALAC_LEAST_SAMPLES } else { 0 };
         Ok(Self {
             encoder,
             least_bytes,
+            least_samples,
+            tames: !plan.is_lossless(),
+            tamed: 0,
             filter_time_base,
             time_base,
             heeds_clock: plan.exactness == Exactness::BitExact,
@@ -87,6 +102,12 @@ impl Encode {
         self.samples
     }
 
+    /// Samples, over all channels, that were no numbers or far beyond full scale.
+    #[must_use]
+    pub fn tamed(&self) -> u64 {
+        self.tamed
+    }
+
     /// Hands a frame over. All packets must have been pulled before.
     ///
     /// # Errors
@@ -100,8 +121,11 @@ impl Encode {
         frame.set_pts(Some(pts));
         self.expected_pts = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));
         let bytes = frame.samples() * usize::from(frame.channels()) * frame.format().bytes();
-        if bytes < self.least_bytes {
+        if bytes < self.least_bytes || frame.samples() < self.least_samples {
             return Err(Error::Other { errno: libc::ENOTSUP });
+        }
+        if self.tames {
+            self.tamed += samples::tame(frame)?;
         }
         self.samples += frame.samples() as u64;
         self.encoder.send_frame(frame)

@@ -56,6 +56,8 @@ pub struct Published {
     pub output: String,
     /// Deviations, as JSON.
     pub warnings: String,
+    /// The shape of the sound, where it was decoded.
+    pub waveform: Option<Vec<u8>>,
 }
 
 /// What the start of a process found of the last one.
@@ -212,6 +214,13 @@ impl Store {
             sha256: &result.sha256,
         };
         let blob = insert_blob(&mut tx, &stored, now).await?;
+        if let Some(waveform) = &result.waveform {
+            sqlx::query("INSERT OR REPLACE INTO waveforms (job_id, peaks) VALUES ($1, $2)")
+                .bind(lease.job.to_string())
+                .bind(waveform)
+                .execute(&mut *tx)
+                .await?;
+        }
         sqlx::query(
             "INSERT INTO artifacts (id, job_id, position, blob_id, kind, name, mime_type, created_at) \
              VALUES ($1, $2, 0, $3, 'output', $4, $5, $6)",

@@ -96,6 +96,18 @@ impl Store {
         complete(row.ok_or(JobsError::NotFound)?, &mut connection).await
     }
 
+    /// The shape of a finished job's sound, if it was decoded.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn waveform(&self, id: JobId) -> Result<Option<Vec<u8>>, JobsError> {
+        let peaks = sqlx::query_scalar("SELECT peaks FROM waveforms WHERE job_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.db.reader())
+            .await?;
+        Ok(peaks)
+    }
+
     /// One page of an owner's jobs, newest first.
     ///
     /// # Errors

@@ -1,0 +1,96 @@
+//! Samples of a frame, changed in place.
+
+use ffmpeg_next::ffi::av_frame_make_writable;
+use ffmpeg_next::format::Sample;
+use ffmpeg_next::{Error, frame};
+
+/// Full scale is 1; LAME's assertions end the process at 100 000 and at what is no number.
+const LOUDEST: f32 = 1000.0;
+
+/// Replaces what is no number by silence and keeps the rest within a thousand times full scale, in
+/// frames of floating point samples; how many samples that were.
+///
+/// # Errors
+/// No memory for a copy of the frame.
+pub fn tame(frame: &mut frame::Audio) -> Result<u64, Error> {
+    if !matches!(frame.format(), Sample::F32(_)) {
+        return Ok(0);
+    }
+    let (planes, length) = (frame.planes(), bytes_of_a_plane(frame));
+    let is_wild = |bytes: &[u8]| {
+        let (samples, _) = bytes.as_chunks::<4>();
+        samples.iter().any(|bytes| !tamed(*bytes).1)
+    };
+    if !(0..planes).any(|plane| is_wild(&frame.data(plane)[..length])) {
+        return Ok(0);
+    }
+    // SAFETY: the frame is borrowed mutably; libav gives it buffers of its own or an error.
+    let code = unsafe { av_frame_make_writable(frame.as_mut_ptr()) };
+    if code < 0 {
+        return Err(Error::from(code));
+    }
+    let mut count = 0;
+    for plane in 0..planes {
+        let (samples, _) = frame.data_mut(plane)[..length].as_chunks_mut::<4>();
+        for bytes in samples {
+            let (level, is_tame) = tamed(*bytes);
+            if !is_tame {
+                *bytes = level.to_ne_bytes();
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// The level as an encoder may have it, and whether it is the same.
+fn tamed(bytes: [u8; 4]) -> (f32, bool) {
+    let level = f32::from_ne_bytes(bytes);
+    if level.abs() <= LOUDEST {
+        (level, true)
+    } else if level.is_finite() {
+        (level.clamp(-LOUDEST, LOUDEST), false)
+    } else {
+        (0.0, false)
+    }
+}
+
+/// Bytes of samples in each plane, without the padding behind them.
+fn bytes_of_a_plane(frame: &frame::Audio) -> usize {
+    let channels = if frame.is_planar() { 1 } else { usize::from(frame.channels()) };
+    frame.samples() * frame.format().bytes() * channels
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::ChannelLayout;
+    use ffmpeg_next::format::sample::Type;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_becomes_silence_and_the_rest_stays() {
+        for kind in [Type::Planar, Type::Packed] {
+            let mut frame = frame::Audio::new(Sample::F32(kind), 8, ChannelLayout::STEREO);
+            let planes = frame.planes();
+            let levels = [0.5, f32::NAN, f32::INFINITY, -1e8, -0.25, 3.0, 0.0, -0.5];
+            let put = |frame: &mut frame::Audio, plane: usize| {
+                for (at, level) in levels.into_iter().enumerate() {
+                    frame.data_mut(plane)[at * 4..at * 4 + 4].copy_from_slice(&level.to_ne_bytes());
+                }
+            };
+            for plane in 0..planes {
+                let length = bytes_of_a_plane(&frame);
+                frame.data_mut(plane)[..length].fill(0);
+                put(&mut frame, plane);
+            }
+            assert_eq!(tame(&mut frame), Ok(3 * planes as u64));
+            assert_eq!(tame(&mut frame), Ok(0));
+            let (samples, _) = frame.data(0)[..32].as_chunks::<4>();
+            let read: Vec<f32> = samples.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
+            assert_eq!(read, [0.5, 0.0, 0.0, -1000.0, -0.25, 3.0, 0.0, -0.5]);
+        }
+        let mut whole = frame::Audio::new(Sample::I16(Type::Packed), 8, ChannelLayout::STEREO);
+        assert_eq!(tame(&mut whole), Ok(0));
+    }
+}
