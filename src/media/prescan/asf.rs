@@ -35,7 +35,7 @@ fn visit(
     weight: &mut Weight,
 ) -> io::Result<()> {
     for _ in 0..PIECES_MAX {
-        if at + 24 > end || depth > 1 {
+        if at.saturating_add(24) > end || depth > 1 {
             break;
         }
         let id = u128::from_be_bytes(walk.read_at(at)?);

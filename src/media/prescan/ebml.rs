@@ -76,6 +76,9 @@ fn element(walk: &mut Walk<'_>, at: u64, end: u64) -> io::Result<Option<Element>
         return Ok(None);
     };
     let start = at + id_length + size_length;
+    if start > end {
+        return Ok(None);
+    }
     let next = if is_unknown { end } else { start.saturating_add(size).min(end) };
     Ok((!is_unknown || id == SEGMENT).then_some(Element { id, start, end: next }))
 }

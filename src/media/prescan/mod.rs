@@ -119,6 +119,10 @@ impl Walk<'_> {
 
     fn read_at<const N: usize>(&mut self, at: u64) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
+        // Files have no such places, and the system calls them invalid.
+        if i64::try_from(at).is_err() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
         self.stream.seek(SeekFrom::Start(at))?;
         self.stream.read_exact(&mut bytes)?;
         Ok(bytes)
