@@ -3,6 +3,7 @@ import { clone, put, set, setIcon } from './dom.js';
 import { Left } from './easing.js';
 import { clock, expiry, explain, left, line, percent, size, speed } from './format.js';
 import { safeName, splitName } from './names.js';
+import { shape } from './peaks.js';
 import { Track } from './player.js';
 import { blocked } from './session.js';
 import { isHere, isOver, rows } from './store.js';
@@ -83,6 +84,7 @@ export class RowView {
 		set(node, 'aria-labelledby', name.id = `n${ids += 1}`);
 		button.remove();
 		this.wave = new Wave(frame.firstChild);
+		this.wave.onsee = () => this.row.job && shape(this.wave, this.row.job);
 		this.draw();
 	}
 	free() {
@@ -114,6 +116,7 @@ export class RowView {
 		const drawn = JSON.stringify(wave);
 		if (drawn !== this.drawn) this.wave.set({ ...wave, jump: !this.drawn, settle: wave.done === 1 && this.drawn });
 		this.drawn = drawn;
+		this.wave.onsee();
 		this.speak(seen);
 		this.phase = phase;
 	}

@@ -53,6 +53,7 @@ export class Wave {
 	/** Coming into sight is no movement: the edges stand where they belong. */
 	see(visible) {
 		this.visible = visible;
+		if (visible) this.onsee?.();
 		if (this.dirty) this.set({ jump: true, settle: false });
 	}
 	free() {
@@ -78,7 +79,14 @@ export class Wave {
 	column(t) {
 		if (this.unknown) return [Math.abs(t - this.light) < 0.06 ? 2 : 0, WIDE];
 		const kind = t < this.play ? 3 : t <= this.doneX ? 2 : t <= this.heldX ? 1 : 0;
-		return [kind, HEIGHTS[kind] * (kind > 1 ? this.scale : 1)];
+		return [kind, (kind > 1 && this.peak(t) || HEIGHTS[kind]) * (kind > 1 ? this.scale : 1)];
+	}
+	/** Height of the loudest point of the column at t, once its sound is known: silence is a dot. */
+	peak(t) {
+		const { peaks = [], points, count, height } = this;
+		const from = Math.floor((t - 0.5 / count) * points + 1e-6);
+		const part = peaks.slice(2 * from, 2 * Math.max(from + 1, Math.floor((t + 0.5 / count) * points)));
+		return part.length && Math.max(WIDE, (Math.max(...part.map(Math.abs)) / 128) ** 0.6 * height);
 	}
 	paint() {
 		const { canvas, pen } = this;
@@ -90,7 +98,7 @@ export class Wave {
 		colours ||= TOKENS.map(colour);
 		const { width, height } = this;
 		pen.clearRect(0, 0, width, height);
-		const count = Math.floor((width + PITCH - WIDE) / PITCH);
+		const count = this.count = Math.floor((width + PITCH - WIDE) / PITCH);
 		const paths = HEIGHTS.map(() => new Path2D());
 		for (let i = 0; i < count; i += 1) {
 			const [kind, tall] = this.column((i + 0.5) / count, i);

@@ -4,6 +4,7 @@ import { $, clone, el, put, set, setIcon } from '../dom.js';
 import { clock, explain, left, line, percent, size } from '../format.js';
 import { copy, details, toast } from '../layer.js';
 import { safeName } from '../names.js';
+import { shape } from '../peaks.js';
 import { Track } from '../player.js';
 import { setTitle } from '../signal.js';
 import { labelOf, made, playable } from '../target.js';
@@ -35,7 +36,10 @@ export function show(id, place, go) {
 			if (held) $('h1', place).focus({ preventScroll: true });
 		}
 		drawn = key;
-		if (job) move(job);
+		if (!job) return;
+		move(job);
+		wave.onsee = () => shape(wave, job);
+		wave.onsee();
 	});
 
 	function build(job) {

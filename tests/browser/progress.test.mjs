@@ -78,6 +78,31 @@ test('length_unknown_shows_no_number', async () => {
 	assert.match(await row(page, 'endless.wav').locator('.status').innerText(), /Converting · 1:24 done\s*length unknown/);
 	await page.context().close();
 });
+test('real_peaks_are_drawn_at_their_place', async () => {
+	const page = await w.page();
+	// A second of silence, a second of half, a second of full scale.
+	const file = w.wav('steps.wav', 3);
+	const bytes = fs.readFileSync(file);
+	const samples = bytes.length - 44;
+	for (let at = 0; at < samples / 2; at += 1) bytes.writeInt16LE(Math.round(Math.sin(at / 3) * [0, 16383, 32767][Math.floor(at / (samples / 6))]), 44 + at * 2);
+	fs.writeFileSync(file, bytes);
+	await page.setInputFiles('#pick', file);
+	await phase(page, 'steps.mp3', 'done');
+	const canvas = row(page, 'steps.mp3').locator('canvas');
+	// How tall what is drawn is, in the middle of each third.
+	const heights = () => canvas.evaluate((node) => [1 / 6, 3 / 6, 5 / 6].map((t) => {
+		const { data, width, height } = node.getContext('2d').getImageData(0, 0, node.width, node.height);
+		const tall = (x) => [...Array(height).keys()].filter((y) => data[(y * width + x) * 4 + 3] > 60).length;
+		const middle = Math.round(t * width);
+		return Math.max(...[-3, -2, -1, 0, 1, 2, 3].map((by) => tall(middle + by))) / height;
+	}));
+	await until(async () => (await heights())[2] > 0.9, 'a loud end is drawn as high as the row');
+	const [silent, half, full] = await heights();
+	assert.ok(silent < 0.2, `silence is a dot: ${silent}`);
+	assert.ok(half > 0.55 && half < 0.78, `half of full scale, to the power of 0.6: ${half}`);
+	assert.ok(full > 0.9, `full scale: ${full}`);
+	await page.context().close();
+});
 test('copied_sound_says_that_nothing_is_re_encoded', async () => {
 	const page = await w.page();
 	await page.route('**/api/v1/jobs?*', async (route) => {

@@ -11,13 +11,13 @@ const modules = all.filter((file) => file.endsWith('.js'));
 const LAYERS = [
 	['words', 'format', 'names', 'dom', 'memory', 'easing'],
 	['api', 'session', 'store', 'announce', 'signal', 'layer'],
-	['wave', 'player', 'curl', 'target', 'row', 'intake', 'watch', 'upload/line', 'upload/simple'],
+	['wave', 'peaks', 'player', 'curl', 'target', 'row', 'intake', 'watch', 'upload/line', 'upload/simple'],
 	['views/convert', 'views/job'],
 	['main', 'early'],
 ];
 // Inside a layer, and into parts from a view or the entry, only these.
 const EDGES = {
-	format: ['words'], session: ['api', 'layer'], player: ['wave'], target: ['curl'], row: ['wave', 'player', 'target', 'curl'], 'upload/line': ['upload/simple', 'target'],
+	format: ['words'], session: ['api', 'layer'], player: ['wave'], target: ['curl'], row: ['wave', 'peaks', 'player', 'target', 'curl'], 'upload/line': ['upload/simple', 'target'],
 };
 const imports = (file) => [...read(file).matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, to]) => path.posix.join(path.posix.dirname(file), to).replace(/\.js$/, ''));
 const layerOf = (name) => LAYERS.findIndex((names) => names.includes(name));
@@ -45,8 +45,8 @@ test('grows_no_further_from_its_budget', () => {
 	const bytes = (files) => files.reduce((sum, file) => sum + fs.statSync(path.join(STATIC, file)).size, 0);
 	const total = bytes(all.filter((file) => /\.(js|css)$/.test(file)));
 	const convert = bytes(modules.filter((file) => !/^views\/(?!convert)/.test(file)));
-	assert.ok(total <= 107800, `${total} bytes of .js and .css`);
-	assert.ok(convert <= 84600, `${convert} bytes of JavaScript on the convert page`);
+	assert.ok(total <= 109400, `${total} bytes of .js and .css`);
+	assert.ok(convert <= 86200, `${convert} bytes of JavaScript on the convert page`);
 });
 test('every_module_opens_with_owns_never_used_by', () => {
 	for (const file of [...modules, 'app.css']) assert.match(read(file).split('\n')[0], /Owns: .+ Never: .+ Used by: /, file);
