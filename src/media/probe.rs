@@ -98,6 +98,27 @@ impl AudioStream {
     }
 }
 
+impl AudioStream {
+    /// Big-endian samples in place of little-endian ones: libav 5.1 does not turn RIFX around.
+    fn turn_around(&mut self) {
+        for name in [&mut self.codec, &mut self.decoder] {
+            if let Some(stem) = name.strip_suffix("le").filter(|stem| stem.starts_with("pcm_")) {
+                *name = format!("{stem}be");
+            }
+        }
+    }
+
+    /// Why the linked libav gives no sound of it, though it has no word on that.
+    #[must_use]
+    pub fn undecodable(&self) -> Option<&'static str> {
+        const DECODES_32_BITS: u32 = 60;
+        let (major, _, _) = super::ffi::version::codec_library();
+        (self.codec == "flac" && self.bits_per_sample > 24 && major < DECODES_32_BITS).then_some(
+            "FLAC with 32 bits a sample is read from FFmpeg 6 on; this server is built with an older one.",
+        )
+    }
+}
+
 fn tags_as_map<S: serde::Serializer>(tags: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(tags.iter().map(|(key, value)| (key, value)))
 }
@@ -146,6 +167,9 @@ pub fn open(
     tracing::debug!(milliseconds = started.elapsed().as_millis(), "source opened");
     let input = opened.map_err(|error| cannot_open(error, kind, watch, log))?;
     let mut probe = examine(&input, kind, limits)?;
+    if head.starts_with(b"RIFX") {
+        probe.audio.iter_mut().for_each(AudioStream::turn_around);
+    }
     probe.metadata = tagged.or(read::of_input(&input));
     probe.has_unread_tags = is_heavy_for_all;
     probe.covers = probe.metadata.pictures.len();

@@ -122,3 +122,30 @@ fn every_file_of_the_corpus_does_what_its_row_says() {
     println!("{} files of the corpus, {} wrong", rows.len(), wrong.len());
     assert!(rows.len() > 100 && wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Where libav is wrong without a word.
+#[test]
+fn what_libav_gets_wrong_in_silence_comes_out_right_or_is_refused() {
+    let Some(corpus) = corpus() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = folder.path().join("out.wav");
+    let (code, said) = convert_to(&corpus.join("flac/bear_32bit.flac"), &output, &[]);
+    assert!(code == Some(1) && said.contains("32 bits a sample"), "{code:?} {said}");
+
+    // The same samples in both orders of bytes.
+    let little = folder.path().join("little.wav");
+    let rifx = std::fs::read(corpus.join("wav/RIFX-16bit-mono.wav")).expect("read");
+    let (code, said) = convert_to(&corpus.join("wav/RIFX-16bit-mono.wav"), &little, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let riff = std::fs::read(little).expect("read");
+    let data = |bytes: &[u8]| {
+        bytes.windows(4).position(|window| window == b"data").expect("a data chunk") + 8
+    };
+    let (turned, plain) = (&rifx[data(&rifx)..], &riff[data(&riff)..]);
+    let count = 48_000;
+    let sample = |bytes: &[u8], at: usize| [bytes[2 * at], bytes[2 * at + 1]];
+    for at in 0..count {
+        let big = i16::from_be_bytes(sample(turned, at));
+        assert_eq!(i16::from_le_bytes(sample(plain, at)), big, "sample {at}");
+    }
+}

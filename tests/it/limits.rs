@@ -12,7 +12,7 @@ use crate::support::recording::{ffmpeg, music, plain_wav};
 /// Far more than any of these takes on an idle machine (well under a second); far less than a bomb.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn path_of<'a>(folder: &Path, name: &'a str) -> String {
+fn path_of(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
 }
 

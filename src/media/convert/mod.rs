@@ -184,10 +184,14 @@ impl Work<'_> {
     fn carry_out(self, mut plan: Plan, mut input: Input) -> Result<Output, Failure> {
         let stream = self.stream(&plan);
         // What lies behind the end of the range is not read.
-        let declared = length(&self.probe, stream)
-            .map(|seconds| plan.range.end_seconds.map_or(seconds, |end| seconds.min(end)));
-        if let Some(seconds) = declared {
-            self.conversion.progress.set_duration(seconds);
+        let mut declared = length(&self.probe, stream);
+        if let Some(length) = &mut declared {
+            length.seconds =
+                plan.range.end_seconds.map_or(length.seconds, |end| length.seconds.min(end));
+            self.conversion.progress.set_duration(length.seconds);
+        }
+        if let Some(why) = stream.undecodable() {
+            return Err(Failure::new(FailureCode::UnsupportedCodec, Stage::Reading, why));
         }
         let (metadata, warnings) =
             carried::metadata(&plan, &self.probe, stream, &self.conversion.limits.metadata);
@@ -282,7 +286,7 @@ impl Work<'_> {
         plan: Plan,
         ran: &Ran,
         loudness: Option<Adjustment>,
-        declared: Option<f64>,
+        declared: Option<Length>,
         noise_before: usize,
     ) -> Result<Output, Failure> {
         // Errors while closing an output have nowhere to go but here.
@@ -337,7 +341,20 @@ fn mean_bit_rate(bytes: u64, seconds: f64) -> u64 {
     (bytes as f64 * 8.0 / seconds.max(1e-3)) as u64
 }
 
+/// How long a source says it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Length {
+    seconds: f64,
+    /// Whether the container counts it; else it is what the bit rate suggests.
+    is_counted: bool,
+}
+
 /// The stream's own length where the container says it, else the container's.
-fn length(probe: &Probe, stream: &AudioStream) -> Option<f64> {
-    stream.duration_seconds.or(probe.duration_seconds)
+fn length(probe: &Probe, stream: &AudioStream) -> Option<Length> {
+    const COUNTING: [&str; 12] =
+        ["aiff", "ape", "asf", "caf", "flac", "mp4", "ogg", "tak", "tta", "w64", "wav", "wv"];
+    let is_counted =
+        stream.duration_seconds.is_some() && COUNTING.contains(&probe.container.as_str());
+    let seconds = stream.duration_seconds.or(probe.duration_seconds)?;
+    Some(Length { seconds, is_counted })
 }

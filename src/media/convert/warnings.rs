@@ -5,6 +5,7 @@ use super::super::failure::Warning;
 use super::super::loudness::{Adjustment, CEILING_DBTP};
 use super::super::plan::Plan;
 use super::super::run::serial::Ran;
+use super::Length;
 use crate::base::units::clock;
 
 pub(super) fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
@@ -54,23 +55,26 @@ pub(super) fn tamed_warning(ran: &Ran) -> Option<Warning> {
     })
 }
 
+/// What of the source did not come out: an end that is missing, places that are damaged.
 pub(super) fn damage_warning(
     ran: &Ran,
-    declared: Option<f64>,
+    declared: Option<Length>,
     errors_logged: usize,
 ) -> Option<Warning> {
-    let missing = declared.map_or(0.0, |declared| declared - ran.read.decoded_seconds);
-    let ended_early = declared.is_some_and(|declared| missing > 1.0 && missing > declared / 10.0);
-    if ended_early || ran.read.broken_off {
+    let ended_early = declared.filter(|declared| {
+        let missing = declared.seconds - ran.read.decoded_seconds;
+        let (least, share) = if declared.is_counted { (0.5, 200.0) } else { (1.0, 10.0) };
+        missing > least && missing > declared.seconds / share
+    });
+    if ended_early.is_some() || ran.read.broken_off {
+        let promised = ended_early
+            .map(|declared| format!(", though the file promises {}", clock(declared.seconds)));
         return Some(Warning::new(
             "ended_early",
             format!(
                 "The sound breaks off at {}{}; everything up to there was converted.",
                 clock(ran.read.decoded_seconds),
-                declared
-                    .filter(|_| ended_early)
-                    .map(|declared| format!(", though the file promises {}", clock(declared)))
-                    .unwrap_or_default(),
+                promised.unwrap_or_default(),
             ),
         ));
     }

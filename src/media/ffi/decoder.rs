@@ -29,6 +29,8 @@ pub fn open(input: &Input, index: usize, codec: Codec) -> Result<Opened, Error> 
     // SAFETY: `context` is ours and not opened yet.
     unsafe {
         let raw = context.as_mut_ptr();
+        // The demuxer may be wrong: it takes the samples of RIFX for little-endian ones.
+        (*raw).codec_id = codec.id().into();
         (*raw).thread_count = 1;
         name_unordered(&raw mut (*raw).ch_layout);
     }

@@ -97,7 +97,7 @@ impl Walk<'_> {
         let magic: [u8; 12] = self.read_at(start)?;
         match &magic[..4] {
             b"RIFF" | b"RF64" => chunks::hide_heavy(self, u32::from_le_bytes)?,
-            b"FORM" => chunks::hide_heavy(self, u32::from_be_bytes)?,
+            b"FORM" | b"RIFX" => chunks::hide_heavy(self, u32::from_be_bytes)?,
             b"fLaC" => comments::hide_heavy_in_flac(self, start + 4)?,
             b"OggS" => return comments::is_light_in_ogg(self),
             b"\x1a\x45\xdf\xa3" => ebml::hide_heavy(self)?,
