@@ -207,17 +207,30 @@ fn extremes(frame: &frame::Audio, from: usize, to: usize) -> Pixel {
         let bytes = frame.format().bytes() * per_sample;
         let Some(data) = frame.data(plane).get(from * bytes..to * bytes) else { continue };
         let (low, high) = match frame.format() {
-            Sample::U8(_) => levels(data, |[byte]: [u8; 1]| (f32::from(byte) - 128.0) / 128.0),
-            Sample::I16(_) => levels(data, |bytes| f32::from(i16::from_ne_bytes(bytes)) / 32768.0),
-            #[expect(clippy::cast_precision_loss, reason = "eight bits are kept")]
-            Sample::I32(_) => {
-                levels(data, |bytes| i32::from_ne_bytes(bytes) as f32 / 2_147_483_648.0)
+            Sample::U8(_) => {
+                let (low, high) = levels(data, |[byte]: [u8; 1]| byte);
+                ((f32::from(low) - 128.0) / 128.0, (f32::from(high) - 128.0) / 128.0)
+            }
+            Sample::I16(_) => {
+                let (low, high) = levels(data, i16::from_ne_bytes);
+                (f32::from(low) / 32_768.0, f32::from(high) / 32_768.0)
             }
             #[expect(clippy::cast_precision_loss, reason = "eight bits are kept")]
-            Sample::I64(_) => levels(data, |bytes| i64::from_ne_bytes(bytes) as f32 / 9.223_372e18),
+            Sample::I32(_) => {
+                let (low, high) = levels(data, i32::from_ne_bytes);
+                (low as f32 / 2_147_483_648.0, high as f32 / 2_147_483_648.0)
+            }
+            #[expect(clippy::cast_precision_loss, reason = "eight bits are kept")]
+            Sample::I64(_) => {
+                let (low, high) = levels(data, i64::from_ne_bytes);
+                (low as f32 / 9.223_372e18, high as f32 / 9.223_372e18)
+            }
             Sample::F32(_) => levels(data, f32::from_ne_bytes),
             #[expect(clippy::cast_possible_truncation, reason = "eight bits are kept")]
-            Sample::F64(_) => levels(data, |bytes| f64::from_ne_bytes(bytes) as f32),
+            Sample::F64(_) => {
+                let (low, high) = levels(data, f64::from_ne_bytes);
+                (low as f32, high as f32)
+            }
             Sample::None => (0.0, 0.0),
         };
         lowest = lowest.min(low);
@@ -228,10 +241,17 @@ fn extremes(frame: &frame::Audio, from: usize, to: usize) -> Pixel {
     Pixel { lowest: level(lowest), highest: level(highest) }
 }
 
-fn levels<const N: usize>(data: &[u8], level: impl Fn([u8; N]) -> f32) -> (f32, f32) {
-    data.chunks_exact(N).fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), bytes| {
-        let value = bytes.try_into().map_or(0.0, &level);
-        (low.min(value), high.max(value))
+/// Lowest and highest of the samples; compared in their own type, many at once. What is no number
+/// is neither.
+fn levels<const N: usize, T: Copy + PartialOrd + Default>(
+    data: &[u8],
+    read: impl Fn([u8; N]) -> T,
+) -> (T, T) {
+    let (samples, _) = data.as_chunks::<N>();
+    let first = samples.first().map_or_else(T::default, |bytes| read(*bytes));
+    samples.iter().fold((first, first), |(low, high), bytes| {
+        let value = read(*bytes);
+        (if value < low { value } else { low }, if value > high { value } else { high })
     })
 }
 

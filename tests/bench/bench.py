@@ -51,11 +51,19 @@ def speed(folder):
         ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(180), source)
     ffmpeg("-i", source, f"{folder}/source.flac")
     ffmpeg("-i", source, "-b:a", "192k", f"{folder}/source.mp3")
+    ffmpeg("-i", source, "-c:a", "aac", "-b:a", "160k", f"{folder}/source.m4a")
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=1000x1000", "-frames:v", "1", f"{folder}/cover.png")
+    ffmpeg("-i", source, "-i", f"{folder}/cover.png", "-map", "0", "-map", "1", "-disposition:v",
+           "attached_pic", "-metadata", "title=A title", "-metadata", "artist=Somebody",
+           f"{folder}/source.tagged.flac")
     pairs = [
         ("wav → mp3 192k", "wav", "mp3", ["--bitrate", "192k"], ["-b:a", "192k"]),
         ("flac → opus 128k", "flac", "opus", ["--bitrate", "128k"], ["-b:a", "128k"]),
         ("mp3 → m4a 160k", "mp3", "m4a", ["--bitrate", "160k"], ["-c:a", "aac", "-b:a", "160k"]),
         ("wav → flac", "wav", "flac", [], []),
+        ("flac with tags and cover → mp3 192k", "tagged.flac", "mp3", ["--bitrate", "192k"],
+         ["-map", "0:v", "-c:v", "copy", "-b:a", "192k"]),
+        ("m4a copied", "m4a", "m4a", [], ["-c", "copy"]),
     ]
     print(f"3 minutes of stereo, median of {ROUNDS} pairs; cpu ratio is the median of the pairs' ratios\n")
     print("| conversion | audiomill cpu s | ffmpeg cpu s | cpu ratio | wall ratio | peak MiB |")
