@@ -13,6 +13,7 @@ mod architecture;
 mod bad_input;
 mod command_line;
 mod copying;
+mod gapless;
 mod identity;
 mod jobs;
 mod limits;

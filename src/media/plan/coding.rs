@@ -8,20 +8,70 @@ use crate::media::request::{BitDepth, Exactness, Format, Request};
 
 /// The rates the encoder may get: its own list, or the one nearest to what was asked for.
 pub(super) fn plan_rates(
+    source: &AudioStream,
     request: &Request,
     entry: &FormatEntry,
-    rates: Vec<u32>,
+    mut rates: Vec<u32>,
     warnings: &mut Vec<Warning>,
 ) -> Vec<u32> {
-    let Some(wanted) = request.sample_rate else { return rates };
+    let most = highest_rate(request.format);
+    if request.exactness == Exactness::Ordinary
+        && let Some(most) = most.filter(|&most| rates.is_empty() && source.sample_rate > most)
+    {
+        // Half, or half of that: resampling by whole numbers keeps the most.
+        let halves = std::iter::successors(Some(source.sample_rate), |rate| Some(rate / 2));
+        rates = halves.take(16).find(|&rate| rate <= most).into_iter().collect();
+    }
+    let Some(wanted) = request.sample_rate else {
+        let planned = planned_rate(source, &rates);
+        // Opus has one rate, which everybody knows.
+        let is_told = request.exactness == Exactness::Ordinary && rates != OPUS_RATES;
+        if is_told && source.sample_rate > 0 && planned != source.sample_rate {
+            warnings.push(Warning::new(
+                "sample_rate_adjusted",
+                format!(
+                    "{} has no {} Hz: it is {planned} Hz.",
+                    entry.spec.label, source.sample_rate
+                ),
+            ));
+        }
+        return rates;
+    };
+    let wanted = most.map_or(wanted, |most| wanted.min(most));
     let nearest = rates.iter().copied().min_by_key(|rate| rate.abs_diff(wanted)).unwrap_or(wanted);
-    if nearest != wanted {
+    let asked = request.sample_rate.unwrap_or(nearest);
+    if nearest != asked {
         warnings.push(Warning::new(
             "sample_rate_adjusted",
-            format!("{} has no {wanted} Hz: {nearest} Hz is the nearest.", entry.spec.label),
+            format!("{} has no {asked} Hz: {nearest} Hz is the nearest.", entry.spec.label),
         ));
     }
     vec![nearest]
+}
+
+/// What libopus takes.
+const OPUS_RATES: [u32; 5] = [48_000, 24_000, 16_000, 12_000, 8_000];
+
+/// The highest rate of encoders that publish no list but refuse to open beyond it.
+fn highest_rate(format: Format) -> Option<u32> {
+    match format {
+        Format::Ogg => Some(200_000),
+        // RFC 9639 section 9.1.2: 16 bits of tens of hertz.
+        Format::Flac => Some(655_350),
+        Format::Mp3
+        | Format::M4a
+        | Format::M4b
+        | Format::Aac
+        | Format::Opus
+        | Format::Mka
+        | Format::Webm
+        | Format::Ac3
+        | Format::Alac
+        | Format::Wv
+        | Format::Tta
+        | Format::Wav
+        | Format::Aiff => None,
+    }
 }
 
 /// The rate that comes out: libavfilter takes the one nearest to the source's.

@@ -129,7 +129,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
             ),
         ));
     }
-    let sample_rates = plan_rates(request, entry, lists.sample_rates, &mut warnings);
+    let sample_rates = plan_rates(source, request, entry, lists.sample_rates, &mut warnings);
     let (encoder, sample_formats) = plan_depth(source, request, entry, &mut warnings);
     let (asked, vbr_quality, compression_level) = plan_coding(source, request, entry, channels);
     let sample_rate = planned_rate(source, &sample_rates);
@@ -354,6 +354,22 @@ mod tests {
         );
         assert!(warned(Format::Opus, 512, 1).is_some() && warned(Format::Opus, 512, 2).is_none());
         assert!(warned(Format::M4a, 320, 1).is_some() && warned(Format::M4a, 256, 1).is_none());
+    }
+
+    #[test]
+    fn rates_beyond_an_encoder_are_halved_and_told() {
+        let of = |format, rate| {
+            let mut probe = source(2, 16);
+            probe.audio[0].sample_rate = rate;
+            let plan = planned(&probe, &Request::new(format)).expect("a plan");
+            (plan.sample_rate, plan.warnings.first().map(|warning| warning.code))
+        };
+        assert_eq!(of(Format::Ogg, 384_000), (192_000, Some("sample_rate_adjusted")));
+        assert_eq!(of(Format::Flac, 768_000), (384_000, Some("sample_rate_adjusted")));
+        assert_eq!(of(Format::Mp3, 96_000), (48_000, Some("sample_rate_adjusted")));
+        assert_eq!(of(Format::Mp3, 44_100), (44_100, None));
+        assert_eq!(of(Format::Opus, 44_100), (48_000, None));
+        assert_eq!(of(Format::Wav, 768_000), (768_000, None));
     }
 
     #[test]
