@@ -17,7 +17,7 @@ use super::super::stage::decode::Decode;
 use super::super::stage::demux::{Demux, Pulled};
 use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
-use super::reader::Read;
+use super::reader::{Read, is_chained_header};
 use super::serial::Ran;
 
 /// Samples before the first one that is heard: AAC has 2112 or 2624, MP3 up to 3528. More is a cut
@@ -217,8 +217,8 @@ impl Copying<'_> {
     fn is_header(&self, packet: &Packet) -> bool {
         let data = packet.data().unwrap_or_default();
         match self.plan.copied.as_ref().map(|copied| copied.codec.as_str()) {
-            // RFC 7845 section 5; Vorbis I, section 4.2.1: packets of sound start with a 0 bit.
-            Some("opus") => data.starts_with(b"OpusHead") || data.starts_with(b"OpusTags"),
+            Some("opus") => is_chained_header(packet),
+            // Packets of sound start with a 0 bit (Vorbis I, section 4.2.1).
             Some("vorbis") => data.first().is_some_and(|first| first & 1 == 1),
             Some(_) | None => false,
         }

@@ -1,6 +1,6 @@
 //! Source to decoded frames: the part that every driver shares.
 
-use ffmpeg_next::{Error, frame};
+use ffmpeg_next::{Error, Packet, frame};
 
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::io::Watch;
@@ -119,6 +119,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         match self.demux.pull() {
+            Pulled::Packet(packet) if is_chained_header(&packet) => {}
             Pulled::Packet(packet) => {
                 if self.decode.push(&packet) == Decoded::Damaged {
                     self.damaged_packets += 1;
@@ -187,4 +188,11 @@ impl<'a> Reader<'a> {
             )
         }
     }
+}
+
+/// Whether the packet is a header of the next stream of chained Ogg Opus, which libav 5.1 hands out
+/// as if it were sound (RFC 7845 section 5).
+pub(super) fn is_chained_header(packet: &Packet) -> bool {
+    let data = packet.data().unwrap_or_default();
+    data.starts_with(b"OpusHead") || data.starts_with(b"OpusTags")
 }
