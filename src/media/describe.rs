@@ -31,6 +31,9 @@ pub struct FormatView {
     pub group: &'static str,
     /// Half a sentence on its reach.
     pub summary: &'static str,
+    /// By how many samples an output is longer than its source, at least and at most, where the
+    /// container cannot say where the sound starts and ends.
+    pub longer_by_samples: [u32; 2],
     /// Named choices, the standard one being the default.
     pub qualities: Vec<QualityView>,
     /// Options this format takes.
@@ -115,6 +118,13 @@ fn view(rank: usize, entry: &FormatEntry) -> FormatView {
             Coding::Lossless { .. } => "lossless",
         },
         summary: spec.summary,
+        longer_by_samples: match entry.format {
+            // A frame of 1024 before, and the last one filled up (ISO/IEC 14496-3).
+            Format::Aac => [1024, 2047],
+            // The last frame of 1536 filled up (ATSC A/52).
+            Format::Ac3 => [0, 1535],
+            _ => [0, 0],
+        },
         qualities: qualities(&spec.coding),
         options: options(entry),
     }
