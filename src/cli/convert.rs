@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
 fn say_plan(input: &Path, request: &Request) -> Outcome {
     let limits = Limits::of_a_person();
     let source = open_source(input)?;
-    let (probe, plan) = plan_only(&source, &limits, request)
+    let (probe, plan) = plan_only(&source, &limits, request, &CancelToken::default())
         .map_err(|failure| Refused::Failed(format!("{}: {}", input.display(), failure.message)))?;
     let json = serde_json::json!({
         "source": report::source(&probe, &plan),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::{Outcome, Refused, open_source, say};
+use crate::base::CancelToken;
 use crate::media::convert::{examine, measure_loudness};
 use crate::media::{Failure, Limits};
 
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     let failed = |failure: Failure| Refused::Failed(format!("{shown}: {}", failure.message));
     let source = open_source(input)?;
     let limits = Limits::of_a_person();
-    let probe = examine(&source, &limits).map_err(failed)?;
+    let probe = examine(&source, &limits, &CancelToken::default()).map_err(failed)?;
     let mut json = serde_json::json!(probe);
     if arguments.get_flag("loudness") {
         let loudness = measure_loudness(&source, &limits).map_err(failed)?;

@@ -182,6 +182,7 @@ impl From<JobsError> for Problem {
             JobsError::QueueFull(_) => {
                 Self::new("queue_full", text).with_header(RETRY_AFTER, RETRY_SOON)
             }
+            JobsError::Busy => Self::new("queue_full", text).with_header(RETRY_AFTER, RETRY_SOON),
             JobsError::Draining => Self::new("draining", text).with_header(RETRY_AFTER, RETRY_SOON),
             JobsError::TooLarge(_) => Self::new("too_large", text),
             JobsError::EmptyFile => Self::new("empty_file", text),

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::admission::request_of;
 use super::live::Running;
 use super::store::sqlite::{Claimed, Published};
-use crate::base::ArtifactId;
+use crate::base::{ArtifactId, CancelToken};
 use crate::media::catalog::Catalog;
 use crate::media::crash::CrashRecord;
 use crate::media::failure::{Failure, FailureCode, Stage};
 use crate::media::progress::Snapshot;
-use crate::media::{Conversion, Limits, Output, Request, Sink, Source, convert, report};
+use crate::media::{Conversion, Limits, Output, Progress, Request, Sink, Source, convert, report};
 use crate::storage::{Key, LocalStorage, Staged};
 
 pub use crate::media::Waveform;
@@ -90,7 +90,8 @@ impl Executor {
                     });
                 }
             })?;
-        let (bytes, sha256) = measure(staged.file()).map_err(|error| cannot_store(&error))?;
+        let (bytes, sha256) =
+            measure(staged.file(), &running.progress).map_err(|error| cannot_store(&error))?;
         let artifact = ArtifactId::generate();
         let key = Key::output(claimed.owner, claimed.lease.job, artifact, extension).map_err(
             |error| Failure::new(FailureCode::Internal, Stage::Writing, error.to_string()),
@@ -145,13 +146,14 @@ pub fn examine(
     bytes: u64,
     request: Option<&Request>,
     limits: &Limits,
+    cancel: &CancelToken,
 ) -> Result<Value, Failure> {
     let file = staged.file().try_clone().map_err(|error| cannot_store(&error))?;
     let source = Source::new(file, Some(bytes));
     let Some(request) = request else {
-        return Ok(json!(convert::examine(&source, limits)?));
+        return Ok(json!(convert::examine(&source, limits, cancel)?));
     };
-    let (probe, plan) = convert::plan_only(&source, limits, request)?;
+    let (probe, plan) = convert::plan_only(&source, limits, request, cancel)?;
     let mut told = json!(probe);
     told["planned"] = report::planned(&plan);
     Ok(told)
@@ -180,7 +182,7 @@ fn cannot_store(error: &std::io::Error) -> Failure {
 }
 
 /// Size and hash. Muxers go back to fill their headers in, so the hash is taken when all is written.
-fn measure(mut file: &File) -> std::io::Result<(u64, [u8; 32])> {
+fn measure(mut file: &File, progress: &Progress) -> std::io::Result<(u64, [u8; 32])> {
     file.rewind()?;
     let mut hash = digest::Context::new(&digest::SHA256);
     let mut reader = BufReader::with_capacity(1 << 16, file);
@@ -192,6 +194,7 @@ fn measure(mut file: &File) -> std::io::Result<(u64, [u8; 32])> {
             break;
         }
         hash.update(&buffer[..count]);
+        progress.moved();
         bytes += count as u64;
     }
     let mut sha256 = [0; 32];

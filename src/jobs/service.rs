@@ -21,11 +21,23 @@ use super::model::{Artifact, Job, Status, StoredError};
 use super::settings::Settings;
 use super::store::Store;
 use super::store::sqlite::{Claimed, Ended, Lease, NewJob, Page, Recovered, Selection};
-use crate::base::{Clock, JobId, StopReason, UserId};
+use crate::base::{CancelToken, Clock, JobId, StopReason, UserId};
 use crate::storage::{Key, LocalStorage};
 
 /// Files that are looked into at once: each takes a thread for some milliseconds.
 const LOOKS: usize = 4;
+
+/// How long a look waits for its turn.
+const TURN: Duration = Duration::from_secs(10);
+
+/// Stops what works on behalf of a caller who is gone.
+struct StopOnDrop(CancelToken);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop(StopReason::Cancelled);
+    }
+}
 
 /// The jobs of this process. Cheap to clone.
 #[derive(Clone)]
@@ -42,7 +54,7 @@ struct Inner {
     boot: String,
     draining: AtomicBool,
     /// Files that are looked into at once.
-    looks: Semaphore,
+    looks: Arc<Semaphore>,
 }
 
 impl Jobs {
@@ -65,7 +77,7 @@ impl Jobs {
             instance: Uuid::now_v7(),
             boot,
             draining: AtomicBool::new(false),
-            looks: Semaphore::new(LOOKS),
+            looks: Arc::new(Semaphore::new(LOOKS)),
         }))
     }
 
@@ -172,11 +184,16 @@ impl Jobs {
         let request = admission::check_options(options)?;
         let request = options.iter().any(|(_, value)| !value.is_empty()).then_some(request);
         self.judge(&received.head)?;
-        let closed = |_| JobsError::Draining;
-        let _turn = self.0.looks.acquire().await.map_err(closed)?;
+        let turn = Arc::clone(&self.0.looks).acquire_owned();
+        let turn = tokio::time::timeout(TURN, turn).await.map_err(|_| JobsError::Busy)?;
+        let turn = turn.map_err(|_| JobsError::Draining)?;
         let limits = self.0.settings.limits;
+        // A caller who leaves, or waits too long, stops the look; its turn ends with its thread.
+        let stop = StopOnDrop(CancelToken::default());
+        let cancel = stop.0.clone();
         let looking = tokio::task::spawn_blocking(move || {
-            exec::examine(&received.staged, received.bytes, request.as_ref(), &limits)
+            let _turn = turn;
+            exec::examine(&received.staged, received.bytes, request.as_ref(), &limits, &cancel)
         });
         match tokio::time::timeout(self.0.settings.stuck_after, looking).await {
             Ok(Ok(told)) => Ok(told?),

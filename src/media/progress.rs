@@ -110,6 +110,20 @@ impl Progress {
         self.position_us.store(0, Ordering::Relaxed);
     }
 
+    /// Says that the work begins again: what was counted does not count.
+    pub fn restart(&self) {
+        for counter in [
+            &self.frames_decoded,
+            &self.frames_encoded,
+            &self.samples_decoded,
+            &self.position_us,
+            &self.source_bytes,
+            &self.output_bytes,
+        ] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Says how long the source is.
     pub fn set_duration(&self, seconds: f64) {
         self.duration_us.store(microseconds(seconds), Ordering::Relaxed);
@@ -160,7 +174,8 @@ impl Progress {
         act(&mut self.waveform.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn moved(&self) {
+    /// Says that something moves though no counter shows it.
+    pub fn moved(&self) {
         self.moves.fetch_add(1, Ordering::Relaxed);
     }
 

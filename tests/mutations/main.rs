@@ -141,7 +141,7 @@ fn run(bytes: Vec<u8>, format: Format, reencode: Reencode) -> &'static str {
     let length = Some(bytes.len() as u64);
     let source = Source::new(Cursor::new(bytes), length);
     // What it says is as good as what it does not.
-    let _ = convert::examine(&source, &Limits::default());
+    let _ = convert::examine(&source, &Limits::default(), &CancelToken::default());
     let conversion = Conversion {
         request: Request { reencode, ..Request::new(format) },
         limits: Limits { decoded_seconds: 600.0, ..Limits::default() },

@@ -1,8 +1,10 @@
 //! What of a source stands beside the sound of an output.
 
+use lofty::tag::ItemKey;
+
 use super::super::failure::Warning;
 use super::super::limits::MetadataLimits;
-use super::super::metadata::{Metadata, Picture, ilst, read};
+use super::super::metadata::{Key, Metadata, Picture, ilst, read};
 use super::super::plan::Plan;
 use super::super::probe::{AudioStream, Probe};
 use super::super::request::{Carry, Format};
@@ -43,7 +45,12 @@ pub(super) fn metadata(
 }
 
 fn wanted(plan: &Plan, probe: &Probe, stream: &AudioStream) -> Metadata {
-    let dictionaries = read::of_dictionaries(&probe.tags, &stream.tags);
+    let mut dictionaries = read::of_dictionaries(&probe.tags, &stream.tags);
+    // libav calls the description of Vorbis comments a comment.
+    let description = probe.metadata.first(&Key::Known(ItemKey::Description));
+    dictionaries.items.retain(|item| {
+        item.key != Key::Known(ItemKey::Comment) || description != Some(item.value.as_str())
+    });
     let mut metadata = probe.metadata.clone().or(dictionaries);
     if plan.carried.tags == Carry::Drop {
         metadata.items.clear();

@@ -97,10 +97,10 @@ pub fn convert(
 ///
 /// # Errors
 /// A [`Failure`] of stage `reading`.
-pub fn examine(source: &Source, limits: &Limits) -> Result<Probe, Failure> {
+pub fn examine(source: &Source, limits: &Limits, cancel: &CancelToken) -> Result<Probe, Failure> {
     initialise()?;
     let log = CaptureGuard::start();
-    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
+    let watch = watch(cancel, &Arc::new(Progress::default()));
     probe::open(source.clone(), limits, &watch, &log).map(|opened| opened.probe)
 }
 
@@ -112,17 +112,23 @@ pub fn plan_only(
     source: &Source,
     limits: &Limits,
     request: &Request,
+    cancel: &CancelToken,
 ) -> Result<(Probe, Plan), Failure> {
-    let probe = examine(source, limits)?;
+    let probe = examine(source, limits, cancel)?;
     let plan = planned(&probe, request)?;
     Ok((probe, plan))
 }
 
 fn planned(probe: &Probe, request: &Request) -> Result<Plan, Failure> {
     let entry = Catalog::of_this_build().entry(request.format);
-    plan::plan(probe, request, entry).map_err(|unsupported| {
+    let plan = plan::plan(probe, request, entry).map_err(|unsupported| {
         Failure::new(FailureCode::OptionUnsupported, Stage::Reading, unsupported.message)
-    })
+    })?;
+    let chosen = probe.audio.iter().find(|stream| stream.index == plan.stream);
+    match chosen.and_then(AudioStream::undecodable) {
+        Some(why) => Err(Failure::new(FailureCode::UnsupportedCodec, Stage::Reading, why)),
+        None => Ok(plan),
+    }
 }
 
 /// Measures the loudness of a source's default stream, as it is.
@@ -190,16 +196,13 @@ impl Work<'_> {
                 plan.range.end_seconds.map_or(length.seconds, |end| length.seconds.min(end));
             self.conversion.progress.set_duration(length.seconds);
         }
-        if let Some(why) = stream.undecodable() {
-            return Err(Failure::new(FailureCode::UnsupportedCodec, Stage::Reading, why));
-        }
         let (metadata, warnings) =
             carried::metadata(&plan, &self.probe, stream, &self.conversion.limits.metadata);
         plan.warnings.extend(warnings);
+        let noise_before = self.log.error_count();
         if plan.copied.is_some() {
             match self.copy(&plan, input, &metadata)? {
-                // What was found while opening is not found again by decoding.
-                Copy::Done(ran) => return self.finish(plan, &ran, None, declared, 0),
+                Copy::Done(ran) => return self.finish(plan, &ran, None, declared, noise_before),
                 Copy::Impossible(reason) => {
                     plan = self.planned_anew(&plan, &reason)?;
                     input = self.reopen()?;
@@ -238,12 +241,14 @@ impl Work<'_> {
             sink: &self.sink,
             metadata,
             declared_samples: declared_samples(&self.probe, self.stream(plan)),
+            container: &self.probe.container,
         };
         copying.run(Demux::new(input, plan.stream))
     }
 
     /// The plan for packets that cannot be copied, on an empty sink.
     fn planned_anew(&self, before: &Plan, reason: &str) -> Result<Plan, Failure> {
+        self.conversion.progress.restart();
         let emptied = self.sink.with(&self.watch, |place| {
             place.truncate(0)?;
             place.seek(SeekFrom::Start(0))
@@ -313,10 +318,10 @@ impl Work<'_> {
     }
 }
 
-/// How many samples are heard, where the file says it to the sample: MP4 by its edit list or, as
-/// iTunes does, by a text of four numbers, the last of which it is.
+/// How many samples are heard, where the file says it to the sample: FLAC, and MP4 by its edit list
+/// or, as iTunes does, by a text of four numbers, the last of which it is.
 fn declared_samples(probe: &Probe, stream: &AudioStream) -> Option<u64> {
-    if probe.container != "mp4" {
+    if !matches!(probe.container.as_str(), "mp4" | "flac") {
         return None;
     }
     let by_text = probe.tags.iter().find(|(name, _)| name == "iTunSMPB");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use lofty::config::WriteOptions;
-use lofty::mp4::{Atom, AtomData, AtomIdent, Ilst};
+use lofty::mp4::{Atom, AtomData, AtomIdent, DataType, Ilst};
 use lofty::tag::{ItemKey, ItemValue, Tag, TagExt, TagItem, TagType};
 
 use super::keys::native;
@@ -63,7 +63,9 @@ pub fn atom(metadata: &Metadata, media: Media, encoder: Option<&str>) -> Result<
     }
     if media == Media::Audiobook {
         let ident = AtomIdent::Fourcc(*b"stik");
-        list.insert(Atom::new(ident, AtomData::SignedInteger(2)));
+        // One byte, as iTunes writes it: libav reads no more.
+        let data = AtomData::Unknown { code: DataType::BeSignedInteger, data: vec![2] };
+        list.insert(Atom::new(ident, data));
     }
     if list.is_empty() {
         return Ok(Vec::new());

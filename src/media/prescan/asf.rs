@@ -3,38 +3,23 @@
 
 use std::io;
 
-use super::{PIECES_MAX, Walk, Weight};
+use super::{Walk, Weight};
 
 const EXTENDED_CONTENT: u128 = 0x40a4_d0d2_07e3_d211_97f0_00a0_c95e_a850;
 const METADATA: u128 = 0xeacb_f8c5_af5b_7748_8467_aa8c_44fa_4cca;
 const METADATA_LIBRARY: u128 = 0x941c_2344_9894_d149_a141_1d13_4e45_7054;
+const DATA: u128 = 0x3626_b275_8e66_cf11_a6d9_00aa_0062_ce6c;
 const HEADER_EXTENSION: u128 = 0xb503_bf5f_2ea9_cf11_8ee3_00c0_0c20_5365;
 
-/// Hides the lists when together they are too heavy.
-pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<()> {
-    let header: [u8; 24] = walk.read_at(0)?;
-    let size = u64::from_le_bytes([
-        header[16], header[17], header[18], header[19], header[20], header[21], header[22],
-        header[23],
-    ]);
-    let (mut lists, mut weight) = (Vec::new(), Weight::default());
-    let walked = visit(walk, 30, size, 0, &mut lists, &mut weight);
-    if weight.is_heavy() {
-        lists.into_iter().for_each(|list| walk.hide(list, &[0; 16]));
-    }
-    walked
+/// Weighs the lists. The header's own size does not count: libav reads on to the sound.
+pub(super) fn weigh(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
+    let end = walk.length()?;
+    visit(walk, start + 30, end, 0)
 }
 
 /// Objects are an identifier of 16 bytes, a size of 8 that counts both, and their content.
-fn visit(
-    walk: &mut Walk<'_>,
-    mut at: u64,
-    end: u64,
-    depth: u8,
-    lists: &mut Vec<u64>,
-    weight: &mut Weight,
-) -> io::Result<()> {
-    for _ in 0..PIECES_MAX {
+fn visit(walk: &mut Walk<'_>, mut at: u64, end: u64, depth: u8) -> io::Result<()> {
+    while walk.goes_on() {
         if at.saturating_add(24) > end || depth > 1 {
             break;
         }
@@ -45,13 +30,13 @@ fn visit(
         }
         match id {
             EXTENDED_CONTENT | METADATA | METADATA_LIBRARY => {
-                lists.push(at);
-                weight.entries += u64::from(u16::from_le_bytes(walk.read_at(at + 24)?));
-                weight.bytes = weight.bytes.saturating_add(size);
+                let entries = u64::from(u16::from_le_bytes(walk.read_at(at + 24)?));
+                walk.found(at, &[0; 16], Weight { entries, bytes: size });
             }
+            DATA => break,
             // A reserved identifier, a reserved number and a size stand before its objects.
             HEADER_EXTENSION => {
-                visit(walk, at + 46, at.saturating_add(size), depth + 1, lists, weight)?;
+                visit(walk, at + 46, at.saturating_add(size), depth + 1)?;
             }
             _ => {}
         }

@@ -2,14 +2,14 @@
 
 use std::io;
 
-use super::{PIECES_MAX, Walk, Weight, big_endian, id3};
+use super::{Walk, Weight, big_endian, id3};
 
-/// Hides heavy ID3 chunks and INFO lists; `number` reads the container's numbers.
-pub(super) fn hide_heavy(walk: &mut Walk<'_>, number: fn([u8; 4]) -> u32) -> io::Result<()> {
-    let mut at = 12;
+/// Weighs INFO lists and hides heavy ID3 chunks; `number` reads the container's numbers.
+pub(super) fn weigh(walk: &mut Walk<'_>, start: u64, number: fn([u8; 4]) -> u32) -> io::Result<()> {
+    let mut at = start + 12;
     // RF64 (EBU Tech 3306) says the length of its sound in 64 bits.
     let mut long_sound = 0;
-    for _ in 0..PIECES_MAX {
+    while walk.goes_on() {
         let header: [u8; 8] = walk.read_at(at)?;
         let mut length = u64::from(number([header[4], header[5], header[6], header[7]]));
         if &header[..4] == b"data" && length == u64::from(u32::MAX) && long_sound > 0 {
@@ -17,8 +17,19 @@ pub(super) fn hide_heavy(walk: &mut Walk<'_>, number: fn([u8; 4]) -> u32) -> io:
         }
         match &header[..4] {
             b"ds64" => long_sound = u64::from_le_bytes(walk.read_at(at + 16)?),
-            b"id3 " | b"ID3 " => id3::hide_heavy_at(walk, at + 8)?,
-            b"LIST" => hide_heavy_list(walk, at + 8, at + 8 + length, number)?,
+            b"id3 " | b"ID3 " => id3::weigh_at(walk, at + 8)?,
+            b"LIST" => {
+                let kind: [u8; 4] = walk.read_at(at + 8)?;
+                match &kind {
+                    b"INFO" => weigh_list(walk, at + 8, at + 8 + length, number)?,
+                    // The sound of AVI; all other lists are read as if their chunks stood outside.
+                    b"movi" => {}
+                    _ => {
+                        at += 12;
+                        continue;
+                    }
+                }
+            }
             _ => {}
         }
         // Chunks begin at even places.
@@ -28,17 +39,17 @@ pub(super) fn hide_heavy(walk: &mut Walk<'_>, number: fn([u8; 4]) -> u32) -> io:
 }
 
 /// DSF (Sony's specification, version 1.01) says where its ID3 tag is.
-pub(super) fn hide_heavy_in_dsf(walk: &mut Walk<'_>) -> io::Result<()> {
-    let tag = u64::from_le_bytes(walk.read_at(20)?);
-    if tag > 0 { id3::hide_heavy_at(walk, tag) } else { Ok(()) }
+pub(super) fn hide_heavy_in_dsf(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
+    let tag = u64::from_le_bytes(walk.read_at(start + 20)?);
+    if tag > 0 { id3::weigh_at(walk, tag) } else { Ok(()) }
 }
 
 /// FLV (Adobe's specification, version 10.1, annex E): scripts among the first tags. Real ones have
 /// a few hundred bytes, or an index of some kilobytes.
-pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>) -> io::Result<()> {
+pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
     const SCRIPT: u8 = 18;
     const SCRIPT_MAX: u32 = 1 << 17;
-    let mut at = 9 + 4;
+    let mut at = start + 9 + 4;
     for _ in 0..1000 {
         let header: [u8; 4] = walk.read_at(at)?;
         let length = big_endian(&header[1..4]);
@@ -51,32 +62,26 @@ pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>) -> io::Result<()> {
 }
 
 /// CAF (Apple's specification, version 1.0): chunks with lengths of 64 bits, one of them with texts.
-pub(super) fn hide_heavy_in_caf(walk: &mut Walk<'_>) -> io::Result<()> {
-    let mut at = 8;
-    for _ in 0..PIECES_MAX {
+pub(super) fn weigh_caf(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
+    let mut at = start + 8;
+    while walk.goes_on() {
         let header: [u8; 12] = walk.read_at(at)?;
         let length = u64::from_be_bytes(walk.read_at(at + 4)?);
         if &header[..4] == b"info" {
             let entries = u64::from(u32::from_be_bytes(walk.read_at(at + 12)?));
-            if (Weight { entries, bytes: length }).is_heavy() {
-                walk.hide(at, b"free");
-            }
+            walk.found(at, b"free", Weight { entries, bytes: length });
         }
         at = at.saturating_add(12).saturating_add(length);
     }
     Ok(())
 }
 
-fn hide_heavy_list(
+fn weigh_list(
     walk: &mut Walk<'_>,
     start: u64,
     end: u64,
     number: fn([u8; 4]) -> u32,
 ) -> io::Result<()> {
-    let kind: [u8; 4] = walk.read_at(start)?;
-    if &kind != b"INFO" {
-        return Ok(());
-    }
     let (mut at, mut weight) = (start + 4, Weight::default());
     while at + 8 <= end && !weight.is_heavy() {
         let header = match walk.read_at::<8>(at) {
@@ -87,9 +92,7 @@ fn hide_heavy_list(
         weight.add(length);
         at += 8 + length + length % 2;
     }
-    if weight.is_heavy() {
-        walk.hide(start, b"junk");
-    }
+    walk.found(start, b"junk", weight);
     Ok(())
 }
 

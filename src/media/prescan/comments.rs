@@ -44,29 +44,43 @@ pub(super) fn hide_heavy_in_flac(walk: &mut Walk<'_>, mut at: u64) -> io::Result
     Ok(())
 }
 
-/// Whether the comments of the first stream that is Vorbis, Opus or Speex are light enough. They
-/// cannot be hidden: their pages bear checksums.
-pub(super) fn is_light_in_ogg(walk: &mut Walk<'_>) -> io::Result<bool> {
-    let Some((at, serial, before)) = first_stream(walk)? else { return Ok(true) };
-    let packet = CommentPacket { reader: BufReader::new(&mut *walk.stream), at, serial, left: 0 };
-    let mut packet = BufReader::new(packet);
-    skip(&mut packet, before)?;
-    Ok(!weigh_entries(&mut packet)?.is_heavy())
+/// Whether the comments of the streams that start at `at` are light enough. They cannot be hidden:
+/// their pages bear checksums.
+pub(super) fn is_light_in_ogg(walk: &mut Walk<'_>, at: u64) -> io::Result<bool> {
+    let (streams, at) = first_pages(walk, at)?;
+    let mut weight = Weight::default();
+    for (serial, before) in streams {
+        let reader = BufReader::new(&mut *walk.stream);
+        let mut packet = BufReader::new(CommentPacket { reader, at, serial, left: 0 });
+        let comments = skip(&mut packet, before).and_then(|()| weigh_entries(&mut packet));
+        match comments {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            other => {
+                let found = other?;
+                weight.entries += found.entries;
+                weight.bytes = weight.bytes.saturating_add(found.bytes);
+            }
+        }
+    }
+    Ok(!weight.is_heavy())
 }
 
 /// First bytes of a stream, and how many bytes of its second packet stand before the comments: a
 /// mark, a block header of FLAC (RFC 9639 section 10.1), nothing for Speex.
-const STREAMS: [(&[u8], u32); 4] =
-    [(b"OpusHead", 8), (b"\x01vorbis", 7), (b"\x7fFLAC", 4), (b"Speex   ", 0)];
+const STREAMS: [(&[u8], u32); 5] =
+    [(b"OpusHead", 8), (b"\x01vorbis", 7), (b"\x7fFLAC", 4), (b"Speex   ", 0), (b"\x80theora", 7)];
 
-/// Where the page behind a sound stream's first one is, the stream's serial number, and what stands
-/// before its comments.
-fn first_stream(walk: &mut Walk<'_>) -> io::Result<Option<(u64, [u8; 4], u32)>> {
-    let mut at = 0;
-    for _ in 0..64 {
+/// A stream's serial number, and what stands before its comments.
+type Stream = ([u8; 4], u32);
+
+/// The streams whose first pages stand together at the beginning, and where the next page is.
+fn first_pages(walk: &mut Walk<'_>, mut at: u64) -> io::Result<(Vec<Stream>, u64)> {
+    const BEGINS: u8 = 2;
+    let mut streams = Vec::new();
+    while walk.goes_on() {
         let header: [u8; PAGE_HEADER] = walk.read_at(at)?;
-        if !header.starts_with(b"OggS") {
-            return Ok(None);
+        if !header.starts_with(b"OggS") || header[5] & BEGINS == 0 {
+            break;
         }
         let body = at + (PAGE_HEADER as u64) + u64::from(header[26]);
         let magic: [u8; 8] = walk.read_at(body)?;
@@ -74,11 +88,11 @@ fn first_stream(walk: &mut Walk<'_>) -> io::Result<Option<(u64, [u8; 4], u32)>> 
         walk.stream.seek(SeekFrom::Start(at + PAGE_HEADER as u64))?;
         walk.stream.read_exact(&mut lacing)?;
         at = body + lacing.iter().map(|&value| u64::from(value)).sum::<u64>();
-        if let Some((_, before)) = STREAMS.iter().find(|(mark, _)| magic.starts_with(mark)) {
-            return Ok(Some((at, [header[14], header[15], header[16], header[17]], *before)));
-        }
+        let known = STREAMS.iter().find(|(mark, _)| magic.starts_with(mark));
+        let serial = [header[14], header[15], header[16], header[17]];
+        streams.extend(known.map(|(_, before)| (serial, *before)));
     }
-    Ok(None)
+    Ok((streams, at))
 }
 
 /// The bytes of a page's header before its segment table (RFC 3533 section 6).

@@ -1,20 +1,23 @@
-//! Matroska and WebM (RFC 8794; RFC 9559): the Tags element.
+//! Matroska and WebM (RFC 8794; RFC 9559): tags and chapters.
 
 use std::io;
 
-use super::{PIECES_MAX, Walk, Weight};
+use super::{Walk, Weight};
 
 const SEGMENT: u64 = 0x1853_8067;
 const TAGS: u64 = 0x1254_c367;
 const TAG: u64 = 0x7373;
 const SIMPLE_TAG: u64 = 0x67c8;
+const CHAPTERS: u64 = 0x1043_a770;
+const EDITION: u64 = 0x45b9;
+const CHAPTER: u64 = 0xb6;
 /// An identifier of four bytes that no element has: libav skips it by its length.
 const NOBODY: [u8; 4] = [0x10, 0x00, 0x00, 0x01];
 
-/// Hides heavy tags. Elements without a size end the walk: what follows them is a live stream.
-pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<()> {
+/// Weighs tags and chapters. Elements without a size end the walk: what follows is a live stream.
+pub(super) fn weigh(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
     let end = walk.length()?;
-    let mut at = 0;
+    let mut at = start;
     while let Some(element) = element(walk, at, end)? {
         if element.id == SEGMENT {
             return in_segment(walk, element.start, element.end);
@@ -25,35 +28,41 @@ pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<()> {
 }
 
 fn in_segment(walk: &mut Walk<'_>, mut at: u64, end: u64) -> io::Result<()> {
-    for _ in 0..PIECES_MAX {
+    while walk.goes_on() {
         let Some(found) = element(walk, at, end)? else { break };
-        if found.id == TAGS {
+        if found.id == TAGS || found.id == CHAPTERS {
             let mut weight = Weight::default();
-            weigh(walk, found.start, found.end, 0, &mut weight)?;
-            if weight.is_heavy() {
-                walk.hide(at, &NOBODY);
-            }
+            weigh_inside(walk, found.start, found.end, 0, &mut weight)?;
+            walk.found(at, &NOBODY, weight);
         }
         at = found.end;
     }
     Ok(())
 }
 
-/// Simple tags may hold others.
-fn weigh(
+/// Simple tags may hold others, chapters too. Chapters count for a tenth: real books have hundreds.
+fn weigh_inside(
     walk: &mut Walk<'_>,
     mut at: u64,
     end: u64,
     depth: u8,
     weight: &mut Weight,
 ) -> io::Result<()> {
+    let mut chapters = 0_u32;
     while depth < 16 && !weight.is_heavy() {
         let Some(found) = element(walk, at, end)? else { break };
-        if found.id == SIMPLE_TAG {
-            weight.add(found.end - found.start);
+        match found.id {
+            SIMPLE_TAG => weight.add(found.end - found.start),
+            CHAPTER => {
+                chapters += 1;
+                if chapters % 10 == 0 {
+                    weight.add(0);
+                }
+            }
+            _ => {}
         }
-        if found.id == TAG || found.id == SIMPLE_TAG {
-            weigh(walk, found.start, found.end, depth + 1, weight)?;
+        if matches!(found.id, TAG | SIMPLE_TAG | EDITION | CHAPTER) {
+            weigh_inside(walk, found.start, found.end, depth + 1, weight)?;
         }
         at = found.end;
     }

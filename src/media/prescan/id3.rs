@@ -6,8 +6,10 @@ use super::{PIECES_MAX, Walk, Weight, big_endian};
 
 /// Chapters in chapters; real files have none.
 const DEPTH_MAX: u8 = 3;
+/// Bytes that compressed frames may become; a cover gains nothing from it.
+const UNPACKED_MAX: u64 = 1 << 28;
 /// Bytes of a chapter's name that are looked through.
-const NAME_MAX: usize = 1024;
+const NAME_MAX: usize = 64;
 
 /// A version that nobody knows: libav skips such a tag by its length.
 const UNKNOWN_VERSION: u8 = 9;
@@ -34,11 +36,11 @@ pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<u64> {
     Ok(at)
 }
 
-/// Hides the tag at `at`, in a chunk of another file, when it is too heavy.
-pub(super) fn hide_heavy_at(walk: &mut Walk<'_>, at: u64) -> io::Result<()> {
+/// Weighs the tag at `at`, in a chunk of another file.
+pub(super) fn weigh_at(walk: &mut Walk<'_>, at: u64) -> io::Result<()> {
     let mut weight = Weight::default();
-    if weigh(walk, at, &mut weight)?.is_some() && weight.is_heavy() {
-        walk.hide(at + 3, &[UNKNOWN_VERSION]);
+    if weigh(walk, at, &mut weight)?.is_some() {
+        walk.found(at + 3, &[UNKNOWN_VERSION], weight);
     }
     Ok(())
 }
@@ -89,7 +91,16 @@ fn weigh_frames(
             3 => u64::from(big_endian(&frame[4..8])),
             _ => size_in_version_4(walk, start, &frame[4..8], end)?,
         };
-        weight.add(size);
+        // What is compressed may become a thousand times as much (zlib's limit).
+        let is_compressed = match version {
+            2 => false,
+            3 => frame[9] & 0x80 != 0,
+            _ => frame[9] & 0x08 != 0,
+        };
+        weight.add(if is_compressed { size.saturating_mul(1000) } else { size });
+        if is_compressed && weight.bytes > UNPACKED_MAX {
+            weight.entries = u64::MAX;
+        }
         let next = start.saturating_add(size);
         if matches!(&frame[..4], b"CHAP" | b"CTOC") {
             // Readers call themselves for each level.

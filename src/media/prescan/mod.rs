@@ -24,9 +24,9 @@ const ENTRIES_MAX: u64 = 4096;
 /// Entries times bytes that libav is given: what it copies when all of them bear one name.
 const WORK_MAX: u64 = 4_000_000_000;
 
-/// Pieces that are walked over: tags piled up, chunks, boxes, clusters. No file has as many before
-/// its sound is found.
-const PIECES_MAX: usize = 100_000;
+/// Pieces that are walked over: tags piled up, chunks, boxes, clusters. A day of sound in fragments
+/// of half a second has fewer.
+const PIECES_MAX: usize = 400_000;
 
 /// What the walk found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,16 +49,31 @@ pub enum Verdict {
 /// What the stream says. A header that makes no sense ends the walk: libav will find it too.
 pub fn scan(stream: &mut dyn ReadSeek) -> io::Result<Verdict> {
     stream.seek(SeekFrom::Start(0))?;
-    let mut walk = Walk { stream, overlays: Vec::new(), is_heavy_for_all: false };
-    let is_light = match walk.dispatch() {
+    let mut walk = Walk {
+        stream,
+        overlays: Vec::new(),
+        is_heavy_for_all: false,
+        weight: Weight::default(),
+        lists: Vec::new(),
+        pieces: PIECES_MAX,
+    };
+    let mut is_light = match walk.dispatch() {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => true,
         other => other?,
     };
+    // Lists that are light alone land in one dictionary.
+    if walk.weight.is_heavy() {
+        for (at, bytes) in std::mem::take(&mut walk.lists) {
+            walk.hide(at, bytes);
+        }
+    }
+    // What was not walked over is not known to be light.
+    is_light &= walk.pieces > 0;
     match ape::hide_heavy(&mut walk) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         other => other?,
     }
-    let Walk { stream, overlays, is_heavy_for_all } = walk;
+    let Walk { stream, overlays, is_heavy_for_all, .. } = walk;
     stream.seek(SeekFrom::Start(0))?;
     let fine = Verdict::Fine { overlays, is_heavy_for_all };
     Ok(if is_light { fine } else { Verdict::TooHeavy })
@@ -87,6 +102,12 @@ struct Walk<'a> {
     stream: &'a mut dyn ReadSeek,
     overlays: Vec<Overlay>,
     is_heavy_for_all: bool,
+    /// Of all lists that were found so far.
+    weight: Weight,
+    /// Where they are, and what hides them.
+    lists: Vec<(u64, &'static [u8])>,
+    /// Pieces that may still be walked over.
+    pieces: usize,
 }
 
 impl Walk<'_> {
@@ -96,21 +117,30 @@ impl Walk<'_> {
         let start = id3::hide_heavy(self)?;
         let magic: [u8; 12] = self.read_at(start)?;
         match &magic[..4] {
-            b"RIFF" | b"RF64" => chunks::hide_heavy(self, u32::from_le_bytes)?,
-            b"FORM" | b"RIFX" => chunks::hide_heavy(self, u32::from_be_bytes)?,
+            b"RIFF" | b"RF64" => chunks::weigh(self, start, u32::from_le_bytes)?,
+            b"FORM" | b"RIFX" => chunks::weigh(self, start, u32::from_be_bytes)?,
             b"fLaC" => comments::hide_heavy_in_flac(self, start + 4)?,
-            b"OggS" => return comments::is_light_in_ogg(self),
-            b"\x1a\x45\xdf\xa3" => ebml::hide_heavy(self)?,
-            b"\x30\x26\xb2\x75" => asf::hide_heavy(self)?,
-            b"DSD " => chunks::hide_heavy_in_dsf(self)?,
-            b"FLV\x01" => chunks::hide_heavy_in_flv(self)?,
-            b"caff" => chunks::hide_heavy_in_caf(self)?,
+            b"OggS" => return comments::is_light_in_ogg(self, start),
+            b"\x1a\x45\xdf\xa3" => ebml::weigh(self, start)?,
+            b"\x30\x26\xb2\x75" => asf::weigh(self, start)?,
+            b"DSD " => chunks::hide_heavy_in_dsf(self, start)?,
+            b"FLV\x01" => chunks::hide_heavy_in_flv(self, start)?,
+            b"caff" => chunks::weigh_caf(self, start)?,
             _ if matches!(
                 &magic[4..8],
-                b"ftyp" | b"moov" | b"wide" | b"mdat" | b"free" | b"skip"
+                b"ftyp"
+                    | b"styp"
+                    | b"sidx"
+                    | b"uuid"
+                    | b"moov"
+                    | b"wide"
+                    | b"mdat"
+                    | b"free"
+                    | b"skip"
+                    | b"pnot"
             ) =>
             {
-                mp4::hide_heavy(self)?;
+                mp4::weigh(self, start)?;
             }
             _ => {}
         }
@@ -130,6 +160,19 @@ impl Walk<'_> {
 
     fn length(&mut self) -> io::Result<u64> {
         self.stream.seek(SeekFrom::End(0))
+    }
+
+    /// Counts one more piece; `false` when there have been too many.
+    fn goes_on(&mut self) -> bool {
+        self.pieces = self.pieces.saturating_sub(1);
+        self.pieces > 0
+    }
+
+    /// Weighs a list that `bytes` at `at` would hide.
+    fn found(&mut self, at: u64, bytes: &'static [u8], weight: Weight) {
+        self.weight.entries = self.weight.entries.saturating_add(weight.entries);
+        self.weight.bytes = self.weight.bytes.saturating_add(weight.bytes);
+        self.lists.push((at, bytes));
     }
 
     /// From libav and from everybody else.

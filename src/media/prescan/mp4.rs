@@ -2,39 +2,36 @@
 
 use std::io;
 
-use super::{PIECES_MAX, Walk, Weight};
+use super::{Walk, Weight};
 
 /// Boxes whose content is boxes, on the way to texts.
-const BRANCHES: [&[u8; 4]; 4] = [b"moov", b"trak", b"udta", b"meta"];
+const BRANCHES: [&[u8; 4]; 6] = [b"moov", b"trak", b"udta", b"meta", b"mdia", b"minf"];
 /// Boxes whose content is a list of texts.
 const LISTS: [&[u8; 4]; 3] = [b"ilst", b"udta", b"keys"];
 
-/// Hides heavy lists of texts.
-pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<()> {
+/// Weighs lists of texts.
+pub(super) fn weigh(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
     let end = walk.length()?;
-    let mut pieces = 0;
-    visit(walk, 0, end, 0, &mut pieces)
+    visit(walk, start, end, 0)
 }
 
-fn visit(
-    walk: &mut Walk<'_>,
-    mut at: u64,
-    end: u64,
-    depth: u8,
-    pieces: &mut usize,
-) -> io::Result<()> {
-    while at + 8 <= end && *pieces < PIECES_MAX && depth < 8 {
-        *pieces += 1;
+fn visit(walk: &mut Walk<'_>, mut at: u64, end: u64, depth: u8) -> io::Result<()> {
+    while at + 8 <= end && depth < 8 && walk.goes_on() {
         let Some((name, start, next)) = header(walk, at, end)? else { break };
-        if LISTS.contains(&&name) && weigh(walk, &name, start, next)?.is_heavy() {
-            walk.hide(start - 4, b"free");
+        if LISTS.contains(&&name) {
+            let weight = weigh_list(walk, &name, start, next)?;
+            walk.found(at + 4, b"free", weight);
+        }
+        if &name == b"cmov" {
+            // A compressed index: nobody writes it, and nothing in it can be weighed.
+            walk.hide(at + 4, b"free");
         } else if &name == b"trak" && !has_header(walk, start, next)? {
             // libav counts to an error code for each fragment of such a track.
             walk.hide_from_libav(at + 4, b"free");
         } else if BRANCHES.contains(&&name) {
             // ISO's "meta" has four bytes before its boxes, QuickTime's has not.
             let is_full = &name == b"meta" && walk.read_at::<4>(start)? == [0; 4];
-            visit(walk, if is_full { start + 4 } else { start }, next, depth + 1, pieces)?;
+            visit(walk, if is_full { start + 4 } else { start }, next, depth + 1)?;
         }
         at = next;
     }
@@ -52,9 +49,7 @@ fn header(walk: &mut Walk<'_>, at: u64, end: u64) -> io::Result<Option<([u8; 4],
         size => (at + 8, u64::from(size)),
     };
     let next = at.saturating_add(length);
-    // A long size stands between name and content: its name cannot be told from `start`.
-    let is_sound = next >= start && next <= end && (size != 1 || !LISTS.contains(&&name));
-    Ok(is_sound.then_some((name, start, next)))
+    Ok((next >= start && next <= end).then_some((name, start, next)))
 }
 
 /// Whether a track has a readable `tkhd` (section 8.3.2).
@@ -69,7 +64,7 @@ fn has_header(walk: &mut Walk<'_>, mut at: u64, end: u64) -> io::Result<bool> {
     Ok(false)
 }
 
-fn weigh(walk: &mut Walk<'_>, name: &[u8; 4], mut at: u64, end: u64) -> io::Result<Weight> {
+fn weigh_list(walk: &mut Walk<'_>, name: &[u8; 4], mut at: u64, end: u64) -> io::Result<Weight> {
     let mut weight = Weight::default();
     if name == b"keys" {
         // A full box that counts its entries.
@@ -102,7 +97,11 @@ mod tests {
             [mp4_box(b"ftyp", b"M4A "), mp4_box(b"moov", &udta)].concat()
         };
         assert!(hidden(file(40)).is_empty());
-        assert_eq!(hidden(file(5000)), [12 + 8 + 8 + 8 + 4 + 4]);
+        assert_eq!(
+            hidden(file(5000)),
+            [12 + 8 + 4, 12 + 8 + 8 + 8 + 4 + 4],
+            "with all other lists"
+        );
     }
 
     #[test]

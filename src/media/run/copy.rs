@@ -17,6 +17,7 @@ use super::super::stage::decode::Decode;
 use super::super::stage::demux::{Demux, Pulled};
 use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
+use super::super::wrap::flac;
 use super::reader::{Read, is_chained_header};
 use super::serial::Ran;
 
@@ -46,6 +47,8 @@ pub struct Copying<'a> {
     pub metadata: &'a Metadata,
     /// Samples that the source says are heard, where it says so to the sample.
     pub declared_samples: Option<u64>,
+    /// The source's container.
+    pub container: &'a str,
 }
 
 /// Why a step did not work.
@@ -85,6 +88,8 @@ struct Written {
     damaged_packets: u64,
     /// Samples at the end that a decoder drops.
     dropped: u64,
+    /// Samples at the start that it drops.
+    priming: u32,
 }
 
 impl Copying<'_> {
@@ -123,6 +128,7 @@ impl Copying<'_> {
             coded_bytes: 0,
             damaged_packets: 0,
             dropped: 0,
+            priming,
         };
         let rate = samples.sample_time().denominator();
         let mut leading = leading.into_iter();
@@ -136,9 +142,19 @@ impl Copying<'_> {
                     Some(packet) => self.timed(packet, &mut samples)?,
                 },
             };
-            if header.is_some() && self.fixed_header(&next.packet) != header {
-                return Err(changing());
+            match self.fixed_header(&next.packet) {
+                found if found == header => {}
+                // Something else follows the sound, or lies in it.
+                None => {
+                    written.damaged_packets += 1;
+                    continue;
+                }
+                Some(_) => return Err(changing()),
             }
+            if is_cut(held.as_ref(), &next.packet) {
+                return Err(Stop::Impossible(String::from("it is cut in the middle")));
+            }
+            self.check_frame(&next.packet)?;
             if let Some(ready) = held.replace(next) {
                 self.write(&mut written, ready, rate)?;
             }
@@ -147,12 +163,12 @@ impl Copying<'_> {
             let claimed = samples.claimed(&last.packet);
             self.write_last(&mut written, last, claimed, late, rate)?;
         }
-        self.finish(written, priming, rate, broken_off)
+        self.finish(written, rate, broken_off)
     }
 
     fn leading(&self, demux: &mut Demux, samples: &mut PacketSamples) -> Result<Leading, Stop> {
         let mut packets = Vec::new();
-        let (mut priming, mut late) = (0, 0);
+        let (mut priming, mut before, mut late) = (0, 0, 0);
         loop {
             let mut broken_off = false;
             let Some(packet) = self.pull(demux, &mut broken_off)? else {
@@ -164,12 +180,17 @@ impl Copying<'_> {
             // The first packet of Vorbis only prepares the second (Vorbis I, section 4.3.8). Where one
             // page holds everything, libav's demuxer counts it all the same, and cuts the last one.
             if packets.is_empty() && samples.first_is_silent() {
-                if demux.is_at_zero(&timed.packet) {
+                if self.container == "ogg" && demux.is_at_zero(&timed.packet) {
                     late = timed.samples;
                 }
                 timed.samples = 0;
             }
-            priming += if is_dropped { timed.samples } else { u64::from(skipped) };
+            // A skip that is longer than its packet reaches into the next ones.
+            priming = priming.max(before + u64::from(skipped));
+            if is_dropped {
+                before += timed.samples;
+                priming = priming.max(before);
+            }
             if priming > PRIMING_MAX {
                 return Err(Stop::Impossible(String::from("its beginning is cut off")));
             }
@@ -234,11 +255,25 @@ impl Copying<'_> {
                 Some([one & 0x1e, two & 0x0c, u8::from(three >> 6 == 3)])
             }
             // ADTS, ISO/IEC 14496-3 section 1.A.2.2: profile, rate, channels.
+            // RFC 9639 section 9.1: rate, channels, depth. Two channels come in four ways.
+            [0xff, one, two, three, ..] if codec == Some("flac") && one & 0xfe == 0xf8 => {
+                let channels = if three >> 4 < 8 { three >> 4 } else { 1 };
+                Some([two & 0x0f, channels, three & 0x0e])
+            }
             [0xff, one, two, three, ..] if codec == Some("aac") && one & 0xf6 == 0xf0 => {
                 Some([one & 0x08, two & 0xfd, three >> 6])
             }
             _ => None,
         }
+    }
+
+    /// FLAC brings its own proof; damage would be copied with it.
+    fn check_frame(&self, packet: &Packet) -> Result<(), Stop> {
+        let is_flac = self.plan.copied.as_ref().is_some_and(|copied| copied.codec == "flac");
+        if is_flac && !flac::is_sound(packet.data().unwrap_or_default()) {
+            return Err(Stop::Impossible(String::from("it is damaged")));
+        }
+        Ok(())
     }
 
     fn write(&self, written: &mut Written, timed: Timed, rate: i32) -> Result<(), Stop> {
@@ -272,6 +307,11 @@ impl Copying<'_> {
     ) -> Result<(), Stop> {
         let dropped = u64::from(packet::skipped_samples(&last.packet).1);
         let whole = last.samples + dropped;
+        if self.plan.format == Format::Mp3 && written.priming == 0 {
+            // Without a start that is not heard, MP3 cannot say that an end is not.
+            last.samples = whole;
+            return self.write(written, last, rate);
+        }
         last.samples = whole - dropped.saturating_sub(late);
         if let Some(claimed) = claimed {
             last.samples = last.samples.min(claimed + late);
@@ -291,31 +331,34 @@ impl Copying<'_> {
         self.write(written, last, rate)
     }
 
-    fn finish(
-        &self,
-        written: Written,
-        priming: u32,
-        rate: i32,
-        broken_off: bool,
-    ) -> Result<Ran, Stop> {
+    fn finish(&self, written: Written, rate: i32, broken_off: bool) -> Result<Ran, Stop> {
         if written.next_pts <= 0 {
             return Err(nothing(broken_off).into());
         }
         if let Some(reason) = self.watch.cancel.reason() {
             return Err(stopped(reason, Stage::Writing).into());
         }
+        let samples = u64::try_from(written.next_pts).unwrap_or(0);
+        if self.plan.format == Format::Flac
+            && self.declared_samples.is_some_and(|declared| declared != samples)
+        {
+            // Its header, with a checksum over all samples, would be wrong.
+            return Err(Stop::Impossible(String::from("it is not as long as its header says")));
+        }
         self.watch.progress.enter(Stage::Writing);
+        let damaged_packets = written.damaged_packets;
+        let coded_bytes = written.coded_bytes;
         written.mux.finish(self.sink, self.watch).map_err(|error| self.refused(error))?;
         Ok(Ran {
-            samples_encoded: u64::try_from(written.next_pts).unwrap_or(0),
-            coded_bytes: written.coded_bytes,
+            samples_encoded: samples,
+            coded_bytes,
             sample_rate: u32::try_from(rate).unwrap_or(0),
             channels: self.plan.channels,
-            priming_heard: if self.says_priming() { 0 } else { priming },
+            priming_heard: if self.says_priming() { 0 } else { written.priming },
             tamed: 0,
             read: Read {
                 decoded_seconds: seconds(written.next_pts, rate),
-                damaged_packets: written.damaged_packets,
+                damaged_packets,
                 broken_off,
             },
         })
@@ -353,6 +396,13 @@ impl Copying<'_> {
         let otherwise = Failure::new(FailureCode::Internal, Stage::Writing, message);
         failed(error, otherwise, self.watch).into()
     }
+}
+
+/// Whether something between a packet and the next is not heard: an edit in the middle, a joint.
+fn is_cut(before: Option<&Timed>, next: &Packet) -> bool {
+    let (skipped, dropped) = packet::skipped_samples(next);
+    let ended = before.is_some_and(|timed| packet::skipped_samples(&timed.packet).1 > 0);
+    packet::is_dropped(next) || skipped > 0 || (ended && dropped == 0)
 }
 
 fn changing() -> Stop {
