@@ -222,12 +222,7 @@ fn sound_that_changes_in_mid_stream_is_encoded_anew_with_a_word() {
 fn a_beginning_that_an_edit_list_cuts_off_does_not_come_back() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = source(folder.path(), "edited.m4a", &["-c:a", "aac", "-movflags", "faststart"]);
-    // The edit starts a second later (ISO/IEC 14496-12 section 8.6.6).
-    let mut bytes = std::fs::read(&input).expect("read");
-    let at = bytes.windows(4).position(|window| window == b"elst").expect("an edit list") + 12;
-    assert_eq!(bytes[at + 4..at + 8], 1024_u32.to_be_bytes(), "the start of the only edit");
-    bytes[at + 4..at + 8].copy_from_slice(&(1024_u32 + 44_100).to_be_bytes());
-    std::fs::write(&input, bytes).expect("written");
+    std::fs::write(&input, with_edit_from(&input, 1024 + 44_100)).expect("written");
     let output = folder.path().join("out.m4a");
     let ran = convert(&[], &input, &output);
     let said = String::from_utf8_lossy(&ran.stderr);
@@ -262,4 +257,57 @@ fn cover_and_chapters_come_along_with_copied_sound() {
     assert_eq!(&bytes[4..8], b"ftyp");
     let first = u32::from_be_bytes(bytes[..4].try_into().expect("four bytes")) as usize;
     assert_eq!(&bytes[first + 4..first + 8], b"moov", "the index stands in front");
+}
+
+/// The file with the start of its only edit moved (ISO/IEC 14496-12 section 8.6.6).
+fn with_edit_from(file: &Path, start: u32) -> Vec<u8> {
+    let mut bytes = std::fs::read(file).expect("read");
+    let at = bytes.windows(4).position(|window| window == b"elst").expect("an edit list") + 12;
+    assert_eq!(bytes[at + 4..at + 8], 1024_u32.to_be_bytes(), "the start of the only edit");
+    bytes[at + 4..at + 8].copy_from_slice(&start.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn priming_of_any_length_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plain = source(folder.path(), "plain.m4a", &["-c:a", "aac", "-movflags", "faststart"]);
+    for start in [1024, 2024, 2048, 2112, 2624] {
+        let input = folder.path().join(format!("{start}.m4a"));
+        std::fs::write(&input, with_edit_from(&plain, start)).expect("written");
+        let output = folder.path().join("out.m4a");
+        let ran = convert(&["--force"], &input, &output);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.is_empty(), "{start}: {said}");
+        assert!(sound(&output) == sound(&input), "{start}: another sound");
+    }
+}
+
+#[test]
+fn what_follows_the_sound_is_left_out_and_damage_is_not_copied() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mp3 = source(folder.path(), "a.mp3", &["-q:a", "3"]);
+    let clean = packets(&mp3);
+    for junk in [vec![0; 5000], vec![0xff; 3000], b"LYRICSBEGIN something LYRICS200".to_vec()] {
+        let input = folder.path().join("tail.mp3");
+        std::fs::write(&input, [std::fs::read(&mp3).expect("read"), junk].concat())
+            .expect("written");
+        let output = folder.path().join("out.mp3");
+        let ran = convert(&["--force"], &input, &output);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && !said.contains("could not be copied"), "{said}");
+        assert_eq!(packets(&output), clean);
+    }
+    let flac = source(folder.path(), "a.flac", &[]);
+    let mut bytes = std::fs::read(&flac).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 40].fill(0x55);
+    let input = folder.path().join("bad.flac");
+    std::fs::write(&input, bytes).expect("written");
+    let output = folder.path().join("out.flac");
+    let ran = convert(&["--force"], &input, &output);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && said.contains("it was encoded anew"), "{said}");
+    let test = Command::new("flac").args(["-ts"]).arg(&output).output().expect("the flac command");
+    assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stderr));
 }

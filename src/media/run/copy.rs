@@ -135,6 +135,7 @@ impl Copying<'_> {
         let mut held = leading.next();
         let mut broken_off = false;
         loop {
+            let is_leading = leading.len() > 0;
             let next = match leading.next() {
                 Some(timed) => timed,
                 None => match self.pull(demux, &mut broken_off)? {
@@ -151,7 +152,7 @@ impl Copying<'_> {
                 }
                 Some(_) => return Err(changing()),
             }
-            if is_cut(held.as_ref(), &next.packet) {
+            if !is_leading && is_cut(held.as_ref(), &next.packet) {
                 return Err(Stop::Impossible(String::from("it is cut in the middle")));
             }
             self.check_frame(&next.packet)?;
@@ -252,7 +253,11 @@ impl Copying<'_> {
         match packet.data()? {
             // ISO/IEC 11172-3 section 2.4.1.3: version and layer, rate, whether it is mono.
             [0xff, one, two, three, ..] if codec == Some("mp3") => {
-                Some([one & 0x1e, two & 0x0c, u8::from(three >> 6 == 3)])
+                let is_header = one & 0xe6 == 0xe2
+                    && one & 0x18 != 0x08
+                    && two & 0xf0 != 0xf0
+                    && two & 0x0c != 0x0c;
+                is_header.then_some([one & 0x1e, two & 0x0c, u8::from(three >> 6 == 3)])
             }
             // ADTS, ISO/IEC 14496-3 section 1.A.2.2: profile, rate, channels.
             // RFC 9639 section 9.1: rate, channels, depth. Two channels come in four ways.
