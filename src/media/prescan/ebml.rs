@@ -55,7 +55,7 @@ fn weigh_inside(
             SIMPLE_TAG => weight.add(found.end - found.start),
             CHAPTER => {
                 chapters += 1;
-                if chapters % 10 == 0 {
+                if chapters.is_multiple_of(10) {
                     weight.add(0);
                 }
             }
