@@ -158,7 +158,8 @@ impl Worker {
         let mut standstill = Standstill::new(self.jobs.settings().stuck_after);
         loop {
             tokio::select! {
-                ended = &mut work => return outcome(ended),
+                // Facts come first: a short conversion is over before they are noted.
+                biased;
                 facts = &mut has_begun, if !told => {
                     told = true;
                     if let Ok(facts) = facts
@@ -167,6 +168,7 @@ impl Worker {
                         tracing::warn!(error = %Cause(&error), "the plan could not be noted");
                     }
                 }
+                ended = &mut work => return outcome(ended),
                 _ = heartbeat.tick() => {
                     // A lease that is lost means cancelled or deleted.
                     if matches!(self.jobs.renew(&claimed.lease, LEASE).await, Ok(false)) {

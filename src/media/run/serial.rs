@@ -2,6 +2,7 @@
 
 use ffmpeg_next::{Error, frame};
 
+use super::super::catalog::Catalog;
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::ffi::graph::shorten;
 use super::super::ffi::output::StreamOrigin;
@@ -165,7 +166,8 @@ impl Serial<'_> {
     fn drain_filter(&mut self, tail: &mut Tail) -> Result<(), Failure> {
         let encoding = |error: Error, watch: &Watch| {
             if error == (Error::Other { errno: libc::ENOTSUP }) {
-                let message = "This format cannot end with so few samples; flac and wv can.";
+                let label = Catalog::of_this_build().entry(self.plan.format).spec.label;
+                let message = format!("{label} cannot end with so few samples; flac and wv can.");
                 return Failure::new(FailureCode::OptionUnsupported, Stage::Encoding, message);
             }
             let message = format!("Encoding failed: {error}.");
