@@ -311,3 +311,24 @@ fn what_follows_the_sound_is_left_out_and_damage_is_not_copied() {
     let test = Command::new("flac").args(["-ts"]).arg(&output).output().expect("the flac command");
     assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stderr));
 }
+
+#[test]
+fn the_sound_of_a_film_is_copied_without_a_word_on_its_pictures() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plain = music(folder.path(), "plain.wav", 2, &[]);
+    for (name, codecs, target) in [
+        ("film.mp4", ["mpeg4", "aac"], "m4a"),
+        ("film.mkv", ["libx264", "libmp3lame"], "mp3"),
+        ("film.webm", ["libvpx", "libopus"], "opus"),
+    ] {
+        let input = folder.path().join(name);
+        let pictures = ["-f", "lavfi", "-i", "testsrc=s=64x64:d=2", "-i", text(&plain)];
+        let coded = ["-c:v", codecs[0], "-c:a", codecs[1], text(&input)];
+        ffmpeg(&[&pictures[..], &coded].concat());
+        let output = folder.path().join(format!("out.{target}"));
+        let ran = convert(&["--force"], &input, &output);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.is_empty(), "{name}: {said}");
+        assert_eq!(packets(&output), packets(&input), "{name}");
+    }
+}

@@ -58,19 +58,7 @@ fn highest_rate(format: Format) -> Option<u32> {
         Format::Ogg => Some(200_000),
         // RFC 9639 section 9.1.2: 16 bits of tens of hertz.
         Format::Flac => Some(655_350),
-        Format::Mp3
-        | Format::M4a
-        | Format::M4b
-        | Format::Aac
-        | Format::Opus
-        | Format::Mka
-        | Format::Webm
-        | Format::Ac3
-        | Format::Alac
-        | Format::Wv
-        | Format::Tta
-        | Format::Wav
-        | Format::Aiff => None,
+        _ => None,
     }
 }
 
