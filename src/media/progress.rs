@@ -164,9 +164,9 @@ impl Progress {
         self.output_bytes.fetch_max(byte, Ordering::Relaxed);
     }
 
-    /// Adds a frame of the output's sound to its shape.
-    pub fn heard(&self, frame: &frame::Audio) {
-        self.shape(|waveform| waveform.push(frame));
+    /// Adds the samples `from..to` of a frame to the shape of the output's sound.
+    pub fn heard(&self, frame: &frame::Audio, (from, to): (usize, usize)) {
+        self.shape(|waveform| waveform.push(frame, from, to));
     }
 
     /// Looks at the shape of the sound so far, or completes it.

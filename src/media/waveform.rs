@@ -35,17 +35,16 @@ impl Pixel {
 }
 
 impl Waveform {
-    /// Takes in a frame. Frames of another rate than the first are taken as if they had it.
-    pub fn push(&mut self, frame: &frame::Audio) {
+    /// Takes in the samples `from..to` of a frame. Frames of another rate than the first are taken as if they had it.
+    pub fn push(&mut self, frame: &frame::Audio, mut from: usize, to: usize) {
         if self.samples_per_pixel == 0 {
             self.sample_rate = frame.rate();
             self.samples_per_pixel = SAMPLES_PER_PIXEL_MIN;
         }
-        let samples = frame.samples();
-        let mut from = 0;
-        while from < samples {
+        let end = to.min(frame.samples());
+        while from < end {
             let room = (self.samples_per_pixel - self.filled) as usize;
-            let to = samples.min(from + room);
+            let to = end.min(from + room);
             let extremes = extremes(frame, from, to);
             self.current = if self.filled == 0 { extremes } else { self.current.joined(extremes) };
             self.filled += u32::try_from(to - from).unwrap_or(u32::MAX);
@@ -293,7 +292,7 @@ mod tests {
         let mut waveform = Waveform::default();
         let mut from = 0;
         for samples in frames {
-            waveform.push(&ramp(format, from, *samples));
+            waveform.push(&ramp(format, from, *samples), 0, *samples);
             from += samples;
         }
         waveform.finish();

@@ -71,7 +71,7 @@ fn source(folder: &Path, rate: u32, channels: u16, depth: Depth) -> (PathBuf, u6
 
 /// The samples that a reader of edit lists plays: the length of the one edit (ISO/IEC 14496-12
 /// section 8.6.6), in the movie's time scale, which is the sample rate.
-fn edited_samples(file: &Path) -> u64 {
+pub(crate) fn edited_samples(file: &Path) -> u64 {
     let bytes = std::fs::read(file).expect("read");
     let at = |name: &[u8; 4]| {
         bytes.windows(4).position(|window| window == name).expect("an MP4 box") + 4

@@ -165,11 +165,13 @@ pub struct Chain {
     pub dither: bool,
     /// Argument text of `aformat`; empty where anything is welcome.
     pub format: String,
+    /// Samples in that format that are cut off at the start.
+    pub dropped: u64,
     /// Whether the sound is measured, in the end, by EBU R 128.
     pub is_measured: bool,
 }
 
-/// `abuffer → atrim → volume → aformat → ebur128 → abuffersink`, configured; what the chain does not
+/// `abuffer → atrim → volume → aformat → atrim → ebur128 → abuffersink`, configured; what the chain does not
 /// ask for is left out.
 pub struct AudioGraph {
     graph: Graph,
@@ -224,6 +226,10 @@ impl AudioGraph {
         }
         if !chain.format.is_empty() {
             append("aformat", &chain.format)?;
+        }
+        if chain.dropped > 0 {
+            append("atrim", &format!("start_sample={}", chain.dropped))?;
+            append("asetpts", "PTS-STARTPTS")?;
         }
         if chain.is_measured {
             append("ebur128", "metadata=1:peak=true:framelog=verbose")?;

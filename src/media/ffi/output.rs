@@ -2,16 +2,21 @@
 
 use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::ffi::{
-    AV_INPUT_BUFFER_PADDING_SIZE, AV_NOPTS_VALUE, AVFMT_FLAG_BITEXACT, AVFMT_GLOBALHEADER,
-    AVFMT_NOTIMESTAMPS, AVFMT_TS_NONSTRICT, AVMediaType, AVPacketSideDataType, AVRational,
-    AVStream, av_mallocz, av_rescale_q, av_stream_new_side_data, avcodec_parameters_copy,
-    avcodec_parameters_from_context, avformat_new_stream,
+    AV_INPUT_BUFFER_PADDING_SIZE, AV_NOPTS_VALUE, AVCodecID, AVFMT_FLAG_BITEXACT,
+    AVFMT_GLOBALHEADER, AVFMT_NOTIMESTAMPS, AVFMT_TS_NONSTRICT, AVMediaType, AVPacketSideDataType,
+    AVRational, AVStream, av_mallocz, av_rescale_q, av_stream_new_side_data,
+    avcodec_parameters_copy, avcodec_parameters_from_context, avformat_new_stream,
 };
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::{Error, Packet, Rational};
 
 use super::dictionary;
 use super::input::raw_stream;
+
+/// The identification header of Opus in its shortest form, and where the pre-skip stands in it, at
+/// 48 kHz (RFC 7845 section 5.1).
+const OPUS_HEAD_BYTES: usize = 19;
+const OPUS_PRE_SKIP: std::ops::Range<usize> = 10..12;
 
 /// Whether the muxer wants codec headers in the container (AVFMT_GLOBALHEADER).
 #[must_use]
@@ -116,6 +121,30 @@ pub fn add_encoded_stream(
         unsafe { take_over(stream, source) };
     }
     Ok(())
+}
+
+/// Says that a decoder of the one stream drops `samples` more at the start than the encoder made it
+/// drop. Comes before the header.
+pub fn hide_more(output: &mut Output, samples: u64) {
+    let Ok(samples @ 1..) = i32::try_from(samples) else { return };
+    // SAFETY: the context is borrowed mutably; the array holds `nb_streams` pointers, the extradata
+    // as many bytes as it says.
+    unsafe {
+        let context = output.as_mut_ptr();
+        if (*context).nb_streams == 0 {
+            return;
+        }
+        let parameters = (**(*context).streams).codecpar;
+        (*parameters).initial_padding += samples;
+        let length = usize::try_from((*parameters).extradata_size).unwrap_or(0);
+        if (*parameters).codec_id == AVCodecID::AV_CODEC_ID_OPUS && length >= OPUS_HEAD_BYTES {
+            let extradata = std::slice::from_raw_parts_mut((*parameters).extradata, length);
+            let at_48_khz = i64::from((*parameters).initial_padding) * 48_000
+                / i64::from((*parameters).sample_rate.max(1));
+            let pre_skip = u16::try_from(at_48_khz).unwrap_or(u16::MAX);
+            extradata[OPUS_PRE_SKIP].copy_from_slice(&pre_skip.to_le_bytes());
+        }
+    }
 }
 
 /// Adds the one stream that packets of `origin` will fill as they are; its index is 0.

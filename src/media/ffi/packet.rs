@@ -44,8 +44,19 @@ pub fn forget_flags(packet: &mut Packet) {
     packet.set_flags(Flags::KEY);
 }
 
+/// Says that a decoder drops `samples` at the start of the packet, and of those behind it if it has
+/// fewer. Without memory it says nothing.
+pub fn set_skip(packet: &mut Packet, samples: u32) {
+    set_skipped(packet, 0, samples);
+}
+
 /// Says that a decoder drops `samples` at the end of the packet. Without memory it says nothing.
 pub fn set_discard(packet: &mut Packet, samples: u32) {
+    set_skipped(packet, 4, samples);
+}
+
+/// One of the two counts of [`skipped_samples`]; `at` is 0 or 4.
+fn set_skipped(packet: &mut Packet, at: usize, samples: u32) {
     use ffmpeg_next::packet::Mut;
     let kind = AVPacketSideDataType::AV_PKT_DATA_SKIP_SAMPLES;
     // SAFETY: the packet is borrowed mutably; libav returns null or that many bytes it owns.
@@ -64,7 +75,7 @@ pub fn set_discard(packet: &mut Packet, samples: u32) {
             data.write_bytes(0, SKIP_BYTES);
         }
         let count = samples.to_le_bytes();
-        std::ptr::copy_nonoverlapping(count.as_ptr(), data.add(4), count.len());
+        std::ptr::copy_nonoverlapping(count.as_ptr(), data.add(at), count.len());
     }
 }
 

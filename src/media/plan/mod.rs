@@ -4,9 +4,11 @@ mod check;
 mod coding;
 mod copying;
 mod layout;
+mod lead;
 
 pub use check::plan_options;
 pub use copying::Copied;
+pub use lead::{Encoded, Lead};
 
 use self::coding::{
     encoder_gain_db, plan_bitrate, plan_coding, plan_depth, plan_rates, planned_rate, wants_dither,

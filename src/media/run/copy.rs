@@ -24,6 +24,8 @@ use super::serial::Ran;
 /// Samples before the first one that is heard: AAC has 2112 or 2624, MP3 up to 3528. More is a cut
 /// that somebody made with an edit list: what was cut off must not come back.
 const PRIMING_MAX: u64 = 4096;
+/// The same of Opus, which begins to sound right later: ours has 240 ms where it begins in the middle.
+const PRIMING_MAX_OPUS: u64 = 48 * 240;
 
 /// How copying ended.
 pub enum Copy {
@@ -192,7 +194,7 @@ impl Copying<'_> {
                 before += timed.samples;
                 priming = priming.max(before);
             }
-            if priming > PRIMING_MAX {
+            if priming > self.priming_max() {
                 return Err(Stop::Impossible(String::from("its beginning is cut off")));
             }
             packets.push(timed);
@@ -201,6 +203,11 @@ impl Copying<'_> {
                 return Ok(Leading { packets, priming, late });
             }
         }
+    }
+
+    fn priming_max(&self) -> u64 {
+        let codec = self.plan.copied.as_ref().map(|copied| copied.codec.as_str());
+        if codec == Some("opus") { PRIMING_MAX_OPUS } else { PRIMING_MAX }
     }
 
     fn pull(&self, demux: &mut Demux, broken_off: &mut bool) -> Result<Option<Packet>, Stop> {

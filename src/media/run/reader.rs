@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
         if let Some(reason) = self.watch.cancel.reason() {
             return Err(stopped(reason, Stage::Decoding));
         }
-        let is_past_end = self.plan.range.end_seconds.is_some_and(|end| self.decoded_seconds > end);
+        let is_past_end = self.plan.read_until().is_some_and(|end| self.decoded_seconds > end);
         if is_past_end {
             self.close();
             return Ok(());

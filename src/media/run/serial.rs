@@ -45,8 +45,8 @@ struct Tail {
     mux: Mux,
     sample_rate: u32,
     channels: u32,
-    /// How many samples there will be; known at the end.
-    total_samples: Option<u64>,
+    /// How many samples the encoder gets at the most.
+    limit: Option<u64>,
 }
 
 struct Serial<'a> {
@@ -135,7 +135,7 @@ impl Serial<'_> {
         // The command forgets the source's bits in any conversion; a lossless target needs them.
         let keeps_bits = filter.is_transparent()
             || (self.plan.is_lossless() && self.plan.exactness == Exactness::Ordinary);
-        let encode = Encode::open(
+        let mut encode = Encode::open(
             self.plan,
             &shape,
             time_base,
@@ -145,6 +145,12 @@ impl Serial<'_> {
         .map_err(|error| {
             cannot(&format!("The encoder \"{}\"", self.plan.encoder), error, self.watch)
         })?;
+        let rate = shape.sample_rate();
+        let mut limit = None;
+        if self.plan.exactness == Exactness::Ordinary {
+            encode.heed(filter.lead(), filter.heard_until(rate));
+            limit = filter.limit(rate);
+        }
         if let Some(samples) = encode.frame_size() {
             filter.set_frame_size(samples);
         }
@@ -153,14 +159,7 @@ impl Serial<'_> {
             .start(self.plan, Packets::Encoded(&encode, origin), self.metadata)
             .map_err(|error| cannot("The container", error, self.watch))?;
         self.watch.progress.enter(Stage::Encoding);
-        Ok(Tail {
-            filter,
-            encode,
-            mux,
-            sample_rate: shape.sample_rate(),
-            channels: shape.channels(),
-            total_samples: None,
-        })
+        Ok(Tail { filter, encode, mux, sample_rate: rate, channels: shape.channels(), limit })
     }
 
     fn drain_filter(&mut self, tail: &mut Tail) -> Result<(), Failure> {
@@ -174,14 +173,15 @@ impl Serial<'_> {
             failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), watch)
         };
         while tail.filter.pull(&mut self.filtered).map_err(|error| encoding(error, self.watch))? {
-            if let Some(total) = tail.total_samples {
-                let room = total.saturating_sub(tail.encode.samples());
+            if let Some(limit) = tail.limit {
+                let room = limit.saturating_sub(tail.encode.handed_over());
                 if room == 0 {
                     continue;
                 }
                 shorten(&mut self.filtered, room);
             }
-            self.watch.progress.heard(&self.filtered);
+            let heard = tail.encode.heard_of(self.filtered.samples());
+            self.watch.progress.heard(&self.filtered, heard);
             tail.encode.push(&mut self.filtered).map_err(|error| encoding(error, self.watch))?;
             self.drain_encoder(tail)?;
         }
@@ -214,7 +214,7 @@ impl Serial<'_> {
         };
         tail.filter.close().map_err(|error| ending(error, self.watch))?;
         if self.plan.exactness == Exactness::Ordinary {
-            tail.total_samples = Some(tail.filter.expected_samples(tail.sample_rate));
+            tail.limit = tail.filter.final_limit(tail.sample_rate);
         }
         self.drain_filter(&mut tail)?;
         tail.encode.close().map_err(|error| ending(error, self.watch))?;

@@ -5,8 +5,8 @@ use ffmpeg_next::{Error, Packet, Rational, Rescale, frame};
 
 use super::super::ffi::encoder::{self, EncoderSettings};
 use super::super::ffi::graph::Shape;
-use super::super::ffi::samples;
-use super::super::plan::Plan;
+use super::super::ffi::{packet, samples};
+use super::super::plan::{Encoded, Lead, Plan};
 use super::super::request::Exactness;
 
 /// Twice the longest last frame that was seen to end the process.
@@ -30,6 +30,14 @@ pub struct Encode {
     /// Whether the source's timestamps are taken over, as the command does.
     heeds_clock: bool,
     expected_pts: i64,
+    /// Samples handed over before the sound.
+    lead_in: u64,
+    /// Packets still to come that are not written.
+    unwritten_packets: u64,
+    /// Samples before the sound in packets that are written.
+    hidden: u64,
+    /// How many samples the sound has, when more may be handed over.
+    end: Option<u64>,
     samples: u64,
 }
 
@@ -74,8 +82,29 @@ impl Encode {
             time_base,
             heeds_clock: plan.exactness == Exactness::BitExact,
             expected_pts: 0,
+            lead_in: 0,
+            unwritten_packets: 0,
+            hidden: 0,
+            end: None,
             samples: 0,
         })
+    }
+
+    /// Says which of the samples to come are heard: those behind the lead, of them `end` at the
+    /// most. Packets tell it to the muxer.
+    pub fn heed(&mut self, lead: Lead, end: Option<u64>) {
+        if let Some(Encoded { unwritten_packets, hidden }) = lead.encoded {
+            (self.unwritten_packets, self.hidden) = (unwritten_packets, hidden);
+            self.lead_in = lead.before;
+            self.expected_pts = -i64::try_from(lead.before).unwrap_or(0);
+        }
+        self.end = end;
+    }
+
+    /// Samples before the sound in the packets to come, beyond the encoder's own delay.
+    #[must_use]
+    pub fn hidden(&self) -> u64 {
+        self.hidden
     }
 
     /// The opened encoder, for the muxer's stream.
@@ -96,10 +125,29 @@ impl Encode {
         self.encoder.codec().and_then(|codec| encoder::fixed_frame_size(&self.encoder, codec))
     }
 
-    /// Samples per channel encoded so far.
+    /// Samples per channel handed over so far.
+    #[must_use]
+    pub fn handed_over(&self) -> u64 {
+        self.samples
+    }
+
+    /// Samples per channel encoded so far, as far as they are heard.
     #[must_use]
     pub fn samples(&self) -> u64 {
-        self.samples
+        let heard = self.samples.saturating_sub(self.lead_in);
+        self.end.map_or(heard, |end| heard.min(end))
+    }
+
+    /// Which samples of the next frame, if it has `samples`, are heard: the first, and the first
+    /// behind them.
+    #[must_use]
+    pub fn heard_of(&self, samples: usize) -> (usize, usize) {
+        let within = |bound: u64| {
+            let bound = bound.saturating_sub(self.samples);
+            usize::try_from(bound).unwrap_or(usize::MAX).min(samples)
+        };
+        let end = self.end.map_or(samples, |end| within(self.lead_in.saturating_add(end)));
+        (within(self.lead_in).min(end), end)
     }
 
     /// Samples, over all channels, that were no numbers or far beyond full scale.
@@ -144,11 +192,46 @@ impl Encode {
     /// # Errors
     /// What libav says.
     pub fn pull(&mut self) -> Result<Option<Packet>, Error> {
-        let mut packet = Packet::empty();
-        match self.encoder.receive_packet(&mut packet) {
-            Ok(()) => Ok(Some(packet)),
-            Err(Error::Eof | Error::Other { errno: ffmpeg_next::error::EAGAIN }) => Ok(None),
-            Err(error) => Err(error),
+        loop {
+            let mut packet = Packet::empty();
+            match self.encoder.receive_packet(&mut packet) {
+                Ok(()) => {
+                    if self.unwritten_packets > 0 {
+                        self.unwritten_packets -= 1;
+                        continue;
+                    }
+                    self.skip_hidden(&mut packet);
+                    if self.is_heard(&mut packet) {
+                        return Ok(Some(packet));
+                    }
+                }
+                Err(Error::Eof | Error::Other { errno: ffmpeg_next::error::EAGAIN }) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
         }
+    }
+
+    /// The first packet of some encoders says how much a decoder drops: the lead is more of that.
+    fn skip_hidden(&self, packet: &mut Packet) {
+        if let (Ok(hidden @ 1..), (skipped @ 1.., _)) =
+            (u32::try_from(self.hidden), packet::skipped_samples(packet))
+        {
+            packet::set_skip(packet, skipped.saturating_add(hidden));
+        }
+    }
+
+    /// Whether anything of the packet lies before the end of the sound; what lies behind it is
+    /// marked as not to be heard.
+    fn is_heard(&self, packet: &mut Packet) -> bool {
+        let (Some(end), Some(pts)) = (self.end, packet.pts()) else { return true };
+        let room = i64::try_from(end).unwrap_or(i64::MAX).saturating_sub(pts);
+        if let Ok(beyond @ 1..) = u32::try_from(packet.duration().saturating_sub(room)) {
+            let (_, known) = packet::skipped_samples(packet);
+            packet::set_discard(packet, known.saturating_add(beyond));
+            packet.set_duration(room);
+        }
+        room > 0
     }
 }

@@ -6,7 +6,7 @@ use ffmpeg_next::{Error, Rational, frame};
 
 use super::super::ffi::graph::{AudioGraph, Chain, Shape, measured};
 use super::super::loudness::Loudness;
-use super::super::plan::{Accepts, Plan};
+use super::super::plan::{Accepts, Lead, Plan};
 use super::super::request::Range;
 
 /// The conversion from the source's shape to the encoder's.
@@ -18,6 +18,7 @@ pub struct Filter {
     main: AudioGraph,
     shape: Shape,
     range: Range,
+    lead: Lead,
     samples_in: u64,
     adapter: Option<Adapter>,
     scratch: frame::Audio,
@@ -40,32 +41,78 @@ impl Filter {
             format: plan.accepts.filter_argument(),
             ..Chain::default()
         };
-        Self::with(first, plan, chain)
+        let lead = plan.lead(first.rate());
+        let mut led = Self::with(first, plan, chain.clone(), lead)?;
+        if led.output_shape().map(|shape| shape.sample_rate()) == Some(plan.sample_rate) {
+            return Ok(led);
+        }
+        Self::with(first, plan, chain, Lead::default())
     }
 
-    /// The chain, cut to the plan's range.
-    fn with(first: &frame::Audio, plan: &Plan, chain: Chain) -> Result<Self, Error> {
+    /// The chain, cut to the plan's range and what leads to it.
+    fn with(first: &frame::Audio, plan: &Plan, chain: Chain, lead: Lead) -> Result<Self, Error> {
         let shape = Shape::of_frame(first);
-        let samples = (!plan.range.is_whole()).then(|| plan.range.in_samples(shape.sample_rate()));
-        let main = AudioGraph::build(&shape, &Chain { samples, ..chain })?;
+        let samples = (!plan.range.is_whole()).then(|| {
+            let (start, end) = plan.range.in_samples(shape.sample_rate());
+            (start - lead.source_before, end.map(|end| end + lead.source_behind))
+        });
+        let dropped = if lead.encoded.is_some() { 0 } else { lead.before };
+        let main = AudioGraph::build(&shape, &Chain { samples, dropped, ..chain })?;
         Ok(Self {
             main,
             shape,
             range: plan.range,
+            lead,
             samples_in: 0,
             adapter: None,
             scratch: frame::Audio::empty(),
         })
     }
 
-    /// How many samples everything handed over comes to at `sample_rate`, nearest. The resampler
-    /// gives up to two more.
+    /// Samples before the range that come out all the same, for the encoder alone.
+    fn lead_in(&self) -> u64 {
+        self.lead.encoded.map_or(0, |_| self.lead.before)
+    }
+
+    /// What comes out with the range, for the encoder alone.
     #[must_use]
-    pub fn expected_samples(&self, sample_rate: u32) -> u64 {
+    pub fn lead(&self) -> Lead {
+        self.lead
+    }
+
+    /// How many samples of the range come out at `sample_rate` if the source is as long as that, where
+    /// more come behind them, for the encoder alone.
+    #[must_use]
+    pub fn heard_until(&self, sample_rate: u32) -> Option<u64> {
+        self.range_samples(sample_rate).filter(|_| self.lead.encoded.is_some())
+    }
+
+    /// How many samples the encoder may be given at the most, as far as that is known yet.
+    #[must_use]
+    pub fn limit(&self, sample_rate: u32) -> Option<u64> {
+        self.range_samples(sample_rate).filter(|_| self.lead.encoded.is_none())
+    }
+
+    /// The same when everything is handed over: what that comes to, nearest. The resampler gives up
+    /// to two samples more.
+    #[must_use]
+    pub fn final_limit(&self, sample_rate: u32) -> Option<u64> {
+        let (_, end) = self.range.in_samples(self.shape.sample_rate());
+        let has_more = self.lead.encoded.is_some() && end.is_some_and(|end| end <= self.samples_in);
+        let end = end.map_or(self.samples_in, |end| end.min(self.samples_in));
+        (!has_more).then(|| self.lead_in() + self.scaled(end, sample_rate))
+    }
+
+    fn range_samples(&self, sample_rate: u32) -> Option<u64> {
+        let (_, end) = self.range.in_samples(self.shape.sample_rate());
+        end.map(|end| self.scaled(end, sample_rate))
+    }
+
+    /// The samples from the start of the range to `end`, which counts the source's, at another rate.
+    fn scaled(&self, end: u64, sample_rate: u32) -> u64 {
         let rate = u128::from(self.shape.sample_rate().max(1));
-        let (start, end) = self.range.in_samples(self.shape.sample_rate());
-        let samples = end.map_or(self.samples_in, |end| end.min(self.samples_in));
-        let scaled = u128::from(samples.saturating_sub(start)) * u128::from(sample_rate);
+        let (start, _) = self.range.in_samples(self.shape.sample_rate());
+        let scaled = u128::from(end.saturating_sub(start)) * u128::from(sample_rate);
         u64::try_from((scaled + rate / 2) / rate).unwrap_or(u64::MAX)
     }
 
@@ -173,7 +220,7 @@ impl Meter {
         let accepts = Accepts { sample_formats: Vec::new(), ..plan.accepts.clone() };
         let format = accepts.filter_argument();
         let chain = Chain { format, is_measured: true, ..Chain::default() };
-        let filter = Filter::with(first, plan, chain)?;
+        let filter = Filter::with(first, plan, chain, Lead::default())?;
         Ok(Self {
             filter,
             measured: Loudness::default(),

@@ -153,6 +153,7 @@ impl Prepared {
             Packets::Encoded(encode, origin) => {
                 let encoder = encode.encoder();
                 output::add_encoded_stream(&mut output, encoder, &encoder_tag(plan), origin)?;
+                output::hide_more(&mut output, encode.hidden());
                 encode.time_base()
             }
             Packets::Copied { origin, priming, sample_time } => {
