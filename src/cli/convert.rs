@@ -63,6 +63,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     let sink = target.sink().map_err(|error| cannot_write(output, &error))?;
     let conversion = Conversion {
         request,
+        adjustment: None,
         limits: Limits::of_a_person(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),

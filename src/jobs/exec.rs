@@ -76,6 +76,7 @@ impl Executor {
         let limit = self.limits.output_for(source_bytes);
         let conversion = Conversion {
             request,
+            adjustment: None,
             limits: self.limits,
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),

@@ -118,63 +118,6 @@ fn a_range_is_cut_to_the_sample_and_tags_are_what_was_asked() {
     assert_eq!(entries(folder.path()), ["a.wav", "b.wav", "c.opus", "in.wav"]);
 }
 
-/// Loudness by the ebur128 crate, which shares no code with libav: LUFS and true peak in dBTP.
-fn loudness_of(file: &Path) -> (f64, f64) {
-    let decoded = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-i", file.to_str().expect("a path")])
-        .args(["-f", "f32le", "-ac", "2", "-ar", "44100", "-"])
-        .output()
-        .expect("the ffmpeg command");
-    let samples: Vec<f32> = decoded
-        .stdout
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("4 bytes")))
-        .collect();
-    let mut meter = ebur128::EbuR128::new(2, 44_100, ebur128::Mode::all()).expect("a meter");
-    meter.add_frames_f32(&samples).expect("measured");
-    let peak = (0..2).map(|channel| meter.true_peak(channel).expect("a peak")).fold(0.0, f64::max);
-    (meter.loudness_global().expect("a loudness"), 20.0 * peak.log10())
-}
-
-#[test]
-fn loudness_reaches_its_target_or_says_why_not() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    // Without the hiss that a lossy codec throws away.
-    let input = music(folder.path(), "in.wav", 8, &["-af", "lowpass=6000"]);
-    let convert = |name: &str, target: &str, input: &Path| {
-        let output = folder.path().join(name);
-        let arguments = ["convert", "--force", "--loudness", target];
-        let paths = [input, &output].map(|path| path.to_str().expect("a path"));
-        let ran = run(&[&arguments[..], &paths].concat());
-        assert!(ran.status.success(), "{name}: {}", stderr(&ran));
-        (loudness_of(&output), stderr(&ran))
-    };
-    for (name, target) in [("a.flac", -16.0), ("a.mp3", -23.0), ("a.opus", -18.0)] {
-        let ((reached, _), said) = convert(name, &target.to_string(), &input);
-        assert!((reached - target).abs() < 0.1, "{name}: {reached} instead of {target}");
-        assert!(!said.contains("LUFS"), "{said}");
-    }
-    // A click takes the room that the target would need.
-    let click = folder.path().join("click.wav");
-    let mut wav = plain_wav(4);
-    wav[44 + 4000..44 + 4004].copy_from_slice(&[0, 0x60, 0, 0x60]);
-    for byte in (44..wav.len()).step_by(2).filter(|at| !(4040..4050).contains(at)) {
-        let quiet = i16::from_le_bytes([wav[byte], wav[byte + 1]]) / 8;
-        wav[byte..byte + 2].copy_from_slice(&quiet.to_le_bytes());
-    }
-    std::fs::write(&click, &wav).expect("written");
-    let ((reached, peak), said) = convert("b.flac", "-10", &click);
-    assert!(reached < -10.5 && said.contains("would lift peaks above -1.5 dBTP"), "{said}");
-    assert!((-1.7..=-1.4).contains(&peak), "{peak} dBTP");
-    let silence = music(folder.path(), "silence.wav", 2, &["-af", "volume=0"]);
-    let (_, said) = convert("c.flac", "-16", &silence);
-    assert!(said.contains("silent"), "{said}");
-    let probe = run(&["probe", "--loudness", input.to_str().expect("a path")]);
-    let probe: Value = serde_json::from_slice(&probe.stdout).expect("JSON");
-    let measured = probe["loudness"]["integrated_lufs"].as_f64().expect("a loudness");
-    assert!((measured - loudness_of(&input).0).abs() < 0.1, "{measured}");
-}
-
 #[test]
 fn what_libav_or_a_container_cannot_take_is_said_and_nothing_dies() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -207,17 +150,6 @@ fn what_libav_or_a_container_cannot_take_is_said_and_nothing_dies() {
     let eight = music(folder.path(), "eight.wav", 1, &["-ac", "8"]);
     assert!(convert(&eight, "d.m4a", &["--format", "alac"]).status.success());
     assert_eq!(stream_entry(&folder.path().join("d.m4a"), "channels"), "8");
-    // A peak in the very last moment is seen.
-    let late = music(
-        folder.path(),
-        "late.wav",
-        5,
-        // Behind the last tenth of a second that is whole.
-        &["-t", "4.95", "-af", "volume=volume='if(gt(t,4.93),2.5,0.02)':eval=frame"],
-    );
-    let out = convert(&late, "c.flac", &["--loudness", "-16"]);
-    assert!(stderr(&out).contains("would lift peaks"), "{}", stderr(&out));
-    assert!(loudness_of(&folder.path().join("c.flac")).1 < 0.0);
 }
 
 #[test]

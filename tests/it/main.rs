@@ -18,6 +18,7 @@ mod identity;
 mod jobs;
 mod limits;
 mod lock_down;
+mod loudness;
 mod metadata;
 mod probe;
 mod protocol;

@@ -144,6 +144,7 @@ fn run(bytes: Vec<u8>, format: Format, reencode: Reencode) -> &'static str {
     let _ = convert::examine(&source, &Limits::default(), &CancelToken::default());
     let conversion = Conversion {
         request: Request { reencode, ..Request::new(format) },
+        adjustment: None,
         limits: Limits { decoded_seconds: 600.0, ..Limits::default() },
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),

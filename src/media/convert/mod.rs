@@ -14,7 +14,7 @@ use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
 use super::limits::Limits;
-use super::loudness::{Adjustment, Loudness};
+use super::loudness::{Adjustment, Loudness, Measured};
 use super::metadata::Metadata;
 use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Opened, Probe};
@@ -34,6 +34,8 @@ const DETAIL_LINES: usize = 10;
 pub struct Conversion {
     /// What to make.
     pub request: Request,
+    /// Gain that is known beforehand, where the request wants a loudness: that of an album.
+    pub adjustment: Option<Adjustment>,
     /// Ceilings.
     pub limits: Limits,
     /// Stops it.
@@ -136,14 +138,30 @@ fn planned(probe: &Probe, request: &Request) -> Result<Plan, Failure> {
 /// # Errors
 /// As a conversion would fail.
 pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Failure> {
+    let conversion = Conversion {
+        // WAV takes any sound as it is.
+        request: Request::new(Format::Wav),
+        adjustment: None,
+        limits: *limits,
+        cancel: CancelToken::default(),
+        progress: Arc::new(Progress::default()),
+    };
+    measure(&conversion, source).map(|measured| measured.loudness)
+}
+
+/// Measures the loudness of what a conversion would encode. Several of them together, by
+/// [`adjusted_together`](super::loudness::adjusted_together), give the gain of an album.
+///
+/// # Errors
+/// As the conversion would fail.
+pub fn measure(conversion: &Conversion, source: &Source) -> Result<Measured, Failure> {
     initialise()?;
     let log = CaptureGuard::start();
-    let watch = watch(&CancelToken::default(), &Arc::new(Progress::default()));
-    let opened = probe::open(source.clone(), limits, &watch, &log)?;
-    // WAV takes any sound as it is.
-    let plan = planned(&opened.probe, &Request::new(Format::Wav))?;
+    let watch = watch(&conversion.cancel, &conversion.progress);
+    let opened = probe::open(source.clone(), &conversion.limits, &watch, &log)?;
+    let plan = planned(&opened.probe, &conversion.request)?;
     let demux = Demux::new(opened.input, plan.stream);
-    measure::run(&plan, limits, &watch, demux)
+    measure::run(&plan, &conversion.limits, &watch, demux)
 }
 
 fn initialise() -> Result<(), Failure> {
@@ -212,8 +230,17 @@ impl Work<'_> {
         let adjustment = match plan.loudness {
             None => None,
             Some(target) => {
-                let (adjustment, again) = self.measure(&mut plan, input, target)?;
-                input = again;
+                let adjustment = match self.conversion.adjustment {
+                    Some(adjustment) => adjustment,
+                    None => {
+                        let measured = self.measure(&plan, input)?;
+                        input = self.reopen()?;
+                        self.watch.progress.next_pass();
+                        measured.loudness.adjusted_to(target)
+                    }
+                };
+                plan.gain_db = Some(adjustment.gain_db - plan.encoder_gain_db);
+                plan.warnings.extend(loudness_warning(&adjustment));
                 Some(adjustment)
             }
         };
@@ -269,21 +296,10 @@ impl Work<'_> {
         Ok(plan)
     }
 
-    fn measure(
-        &self,
-        plan: &mut Plan,
-        input: Input,
-        target: f64,
-    ) -> Result<(Adjustment, Input), Failure> {
+    fn measure(&self, plan: &Plan, input: Input) -> Result<Measured, Failure> {
         self.watch.progress.set_passes(2);
         let demux = Demux::new(input, plan.stream);
-        let measured = measure::run(plan, &self.conversion.limits, &self.watch, demux)?;
-        let adjustment = measured.adjusted_to(target);
-        plan.gain_db = Some(adjustment.gain_db - plan.encoder_gain_db);
-        plan.warnings.extend(loudness_warning(&adjustment));
-        let input = self.reopen()?;
-        self.watch.progress.next_pass();
-        Ok((adjustment, input))
+        measure::run(plan, &self.conversion.limits, &self.watch, demux)
     }
 
     fn finish(

@@ -10,7 +10,7 @@ use crate::base::units::clock;
 
 pub(super) fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
     let target = adjustment.target_lufs;
-    match adjustment.output_lufs {
+    match adjustment.reached_lufs() {
         None if adjustment.measured.true_peak_dbtp.is_none() => {
             Some(Warning::new("silent", "The recording is silent: its loudness stays."))
         }

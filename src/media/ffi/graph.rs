@@ -355,17 +355,37 @@ pub fn shorten(frame: &mut frame::Audio, samples: u64) {
     }
 }
 
-/// What the meter has measured up to a frame: integrated LUFS, range in LU, highest true peak as an
-/// amplitude. `None` on frames it says nothing on.
+/// What the meter says with a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metered {
+    /// Of everything up to here, in LUFS.
+    pub integrated: f64,
+    /// Of everything up to here, in LU.
+    pub range: f64,
+    /// The highest amplitude up to here.
+    pub true_peak: f64,
+    /// Of the last 400 ms, in LUFS.
+    pub momentary: f64,
+    /// Of the last 3 s, in LUFS.
+    pub short_term: f64,
+}
+
+/// What the meter says with a frame, every 100 ms; `None` on frames it says nothing on.
 #[must_use]
-pub fn measured(frame: &frame::Audio) -> Option<(f64, f64, f64)> {
+pub fn metered(frame: &frame::Audio) -> Option<Metered> {
     // SAFETY: the dictionary belongs to the frame, which nobody changes while it is borrowed.
     let entries = unsafe { dictionary::entries((*frame.as_ptr()).metadata) };
     let number = |name: &str| {
         let found = entries.iter().find(|(key, _)| key == name);
         found.and_then(|(_, value)| value.parse::<f64>().ok())
     };
-    Some((number("lavfi.r128.I")?, number("lavfi.r128.LRA")?, number("lavfi.r128.true_peak")?))
+    Some(Metered {
+        integrated: number("lavfi.r128.I")?,
+        range: number("lavfi.r128.LRA")?,
+        true_peak: number("lavfi.r128.true_peak")?,
+        momentary: number("lavfi.r128.M")?,
+        short_term: number("lavfi.r128.S")?,
+    })
 }
 
 /// # Safety

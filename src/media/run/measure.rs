@@ -5,7 +5,7 @@ use ffmpeg_next::frame;
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::io::Watch;
 use super::super::limits::Limits;
-use super::super::loudness::Loudness;
+use super::super::loudness::Measured;
 use super::super::plan::Plan;
 use super::super::stage::demux::Demux;
 use super::super::stage::failed;
@@ -17,7 +17,7 @@ use super::reader::Reader;
 ///
 /// # Errors
 /// As the conversion itself would fail.
-pub fn run(plan: &Plan, limits: &Limits, watch: &Watch, demux: Demux) -> Result<Loudness, Failure> {
+pub fn run(plan: &Plan, limits: &Limits, watch: &Watch, demux: Demux) -> Result<Measured, Failure> {
     let cannot = |error| {
         let message = format!("The loudness cannot be measured: {error}.");
         failed(error, Failure::new(FailureCode::Internal, Stage::Decoding, message), watch)

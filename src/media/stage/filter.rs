@@ -4,8 +4,8 @@ use ffmpeg_next::format::Sample;
 use ffmpeg_next::format::sample::Type as SampleKind;
 use ffmpeg_next::{Error, Rational, frame};
 
-use super::super::ffi::graph::{AudioGraph, Chain, Shape, measured};
-use super::super::loudness::Loudness;
+use super::super::ffi::graph::{AudioGraph, Chain, Shape, metered};
+use super::super::loudness::{Loudness, Measured};
 use super::super::plan::{Accepts, Lead, Plan};
 use super::super::request::Range;
 
@@ -206,7 +206,7 @@ fn drain(
 /// Measures the sound that a plan's conversion encodes.
 pub struct Meter {
     filter: Filter,
-    measured: Loudness,
+    measured: Measured,
     peak: f64,
     scratch: frame::Audio,
 }
@@ -223,7 +223,7 @@ impl Meter {
         let filter = Filter::with(first, plan, chain, Lead::default())?;
         Ok(Self {
             filter,
-            measured: Loudness::default(),
+            measured: Measured::default(),
             peak: 0.0,
             scratch: frame::Audio::empty(),
         })
@@ -242,17 +242,22 @@ impl Meter {
     ///
     /// # Errors
     /// What libav says.
-    pub fn finish(mut self) -> Result<Loudness, Error> {
+    pub fn finish(mut self) -> Result<Measured, Error> {
         self.filter.close()?;
         self.drain()?;
-        Ok(self.measured.with_peak(self.peak))
+        let loudness = self.measured.loudness.with_peak(self.peak);
+        Ok(Measured { loudness, ..self.measured })
     }
 
     fn drain(&mut self) -> Result<(), Error> {
         while self.filter.pull(&mut self.scratch)? {
             self.peak = self.peak.max(sample_peak(&self.scratch));
-            if let Some((integrated, range, peak)) = measured(&self.scratch) {
-                self.measured = Loudness::of_meter(integrated, range, peak);
+            if let Some(metered) = metered(&self.scratch) {
+                let measured = &mut self.measured;
+                measured.loudness =
+                    Loudness::of_meter(metered.integrated, metered.range, metered.true_peak);
+                measured.momentary.count(metered.momentary);
+                measured.short_term.count(metered.short_term);
             }
         }
         Ok(())

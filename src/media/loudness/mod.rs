@@ -1,5 +1,11 @@
 //! Loudness by EBU R 128 (ITU-R BS.1770-4) and the gain that brings a recording to a target.
 
+mod album;
+mod histogram;
+
+pub use album::{Measured, adjusted_together};
+pub use histogram::Histogram;
+
 use serde::Serialize;
 
 /// What was measured.
@@ -19,6 +25,9 @@ pub struct Adjustment {
     /// What was measured before.
     #[serde(flatten)]
     pub measured: Loudness,
+    /// The same of everything that gets the same gain, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub album: Option<Loudness>,
     /// What was asked for, in LUFS.
     pub target_lufs: f64,
     /// Gain in dB, the same for every sample.
@@ -27,6 +36,14 @@ pub struct Adjustment {
     pub output_lufs: Option<f64>,
     /// Whether the peak ceiling kept it from the target.
     pub limited_by_peak: bool,
+}
+
+impl Adjustment {
+    /// What the target was for and how loud that becomes: the album, or the recording alone.
+    #[must_use]
+    pub fn reached_lufs(&self) -> Option<f64> {
+        self.album.unwrap_or(self.measured).integrated_lufs.map(|measured| measured + self.gain_db)
+    }
 }
 
 /// The highest true peak that raising a recording may lead to, in dBTP.
@@ -67,6 +84,7 @@ impl Loudness {
         let gain_db = if wanted > 0.0 { wanted.min(room.max(0.0)) } else { wanted };
         Adjustment {
             measured: self,
+            album: None,
             target_lufs,
             gain_db,
             output_lufs: self.integrated_lufs.map(|measured| measured + gain_db),
