@@ -12,6 +12,12 @@ pub struct Overlay {
     pub bytes: Vec<u8>,
 }
 
+impl Overlay {
+    fn end(&self) -> u64 {
+        self.at + self.bytes.len() as u64
+    }
+}
+
 /// A stream with overlays. It must stand at its start when it comes in.
 pub struct Overlaid<T> {
     stream: T,
@@ -20,7 +26,8 @@ pub struct Overlaid<T> {
 }
 
 impl<T> Overlaid<T> {
-    /// A stream that is read with `overlays` over it.
+    /// A stream that is read with `overlays` over it, which do not touch and stand in the stream's
+    /// order.
     pub fn new(stream: T, overlays: Arc<[Overlay]>) -> Self {
         Self { stream, overlays, position: 0 }
     }
@@ -30,7 +37,8 @@ impl<T: Read> Read for Overlaid<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         let (start, end) = (self.position, self.position + count as u64);
-        for overlay in self.overlays.iter() {
+        let first = self.overlays.partition_point(|overlay| overlay.end() <= start);
+        for overlay in self.overlays[first..].iter().take_while(|overlay| overlay.at < end) {
             for (at, byte) in (overlay.at..).zip(&overlay.bytes) {
                 if let Ok(place) = usize::try_from(at.wrapping_sub(start))
                     && (start..end).contains(&at)

@@ -12,7 +12,7 @@ use super::ffi::log::CaptureGuard;
 use super::io::{Source, Watch, source_io};
 use super::limits::Limits;
 use super::metadata::{Chapter, Metadata, read};
-use super::prescan::{self, Verdict};
+use super::prescan::{self, CutOff, Verdict};
 use super::sniff::{HEAD_BYTES, Kind, sniff};
 use super::stage::failed;
 
@@ -49,6 +49,9 @@ pub struct Probe {
     /// Whether the file brings so many tags that they were not read.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_unread_tags: bool,
+    /// Whether the length is no more than the size of the file by its bit rate.
+    #[serde(skip)]
+    pub is_length_guessed: bool,
     /// Streams with texts in no known encoding, of their own or of the container.
     #[serde(skip)]
     pub guessed_texts: Vec<usize>,
@@ -95,6 +98,23 @@ impl AudioStream {
     #[must_use]
     pub fn is_lossless(&self) -> bool {
         self.bits_per_sample > 0 || self.is_float
+    }
+}
+
+impl Probe {
+    /// Takes the file at its word: libav cuts the length of PCM in RIFF and Wave64 down to what is
+    /// there, without a word.
+    fn promise(&mut self, cut_off: CutOff) {
+        let [stream] = &mut self.audio[..] else { return };
+        if !stream.codec.starts_with("pcm_") || cut_off.present == 0 {
+            return;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a length for people")]
+        let factor = cut_off.promised as f64 / cut_off.present as f64;
+        for seconds in [&mut stream.duration_seconds, &mut self.duration_seconds] {
+            *seconds = seconds.map(|seconds| seconds * factor);
+        }
+        self.is_length_guessed = false;
     }
 }
 
@@ -151,7 +171,7 @@ pub fn open(
     }
     let kind = sniff(&head);
     let weighed = source.with(prescan::scan).map_err(|error| cannot_read(&error))?;
-    let Verdict::Fine { overlays, is_heavy_for_all } = weighed else {
+    let Verdict::Fine { overlays, is_heavy_for_all, cut_off } = weighed else {
         let message = "The file brings more tags than this server takes.";
         return Err(Failure::new(FailureCode::LimitExceeded, Stage::Reading, message));
     };
@@ -169,6 +189,9 @@ pub fn open(
     let mut probe = examine(&input, kind, limits)?;
     if head.starts_with(b"RIFX") {
         probe.audio.iter_mut().for_each(AudioStream::turn_around);
+    }
+    if let Some(cut_off) = cut_off {
+        probe.promise(cut_off);
     }
     probe.metadata = tagged.or(read::of_input(&input));
     probe.has_unread_tags = is_heavy_for_all;
@@ -286,6 +309,7 @@ fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure>
     Ok(Probe {
         container: container_word(&input::container(input)),
         duration_seconds: input::duration_seconds(input),
+        is_length_guessed: input::is_duration_guessed(input),
         audio: usable,
         covers: 0,
         chapters: Vec::new(),

@@ -75,6 +75,41 @@ fn comments(entries: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     [&b"\x04\0\0\0test"[..], &count.to_le_bytes(), &list].concat()
 }
 
+/// Opus, and behind its end more of it with these comments.
+fn chained_opus(folder: &Path, comments: &[u8]) -> Vec<u8> {
+    let plain = std::fs::read(music(folder, "plain.opus", 1, &["-b:a", "64k"])).expect("read");
+    let head = plain.windows(8).position(|window| window == b"OpusHead").expect("a head");
+    let mut chained = plain.clone();
+    chained.extend_from_slice(&ogg_page(2, 0, &plain[head..head + 19], true));
+    let packet = [b"OpusTags", comments].concat();
+    let parts: Vec<&[u8]> = packet.chunks(255 * 255).collect();
+    for (at, part) in parts.iter().enumerate() {
+        let number = u32::try_from(at).expect("small") + 1;
+        let flags = u8::from(at > 0);
+        chained.extend_from_slice(&ogg_page(flags, number, part, at + 1 == parts.len()));
+    }
+    chained
+}
+
+/// A page of a stream of its own, with its checksum (RFC 3533 section 6).
+fn ogg_page(flags: u8, number: u32, body: &[u8], ends: bool) -> Vec<u8> {
+    let mut lacing = vec![255; body.len() / 255];
+    if ends {
+        lacing.push(u8::try_from(body.len() % 255).expect("small"));
+    }
+    let mut page = [&b"OggS\0"[..], &[flags], &[0; 8], b"next", &number.to_le_bytes()].concat();
+    page.extend_from_slice(&[0, 0, 0, 0, u8::try_from(lacing.len()).expect("a page")]);
+    page.extend_from_slice(&lacing);
+    page.extend_from_slice(body);
+    let checksum = page.iter().fold(0_u32, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte) << 24, |sum, _| {
+            sum << 1 ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 }
+        })
+    });
+    page[22..26].copy_from_slice(&checksum.to_le_bytes());
+    page
+}
+
 /// Files that end a process in which they are read or encoded without care.
 fn killers(folder: &Path) -> Vec<(&'static str, Vec<u8>, &'static str, End)> {
     let mut nested = Vec::new();
@@ -142,18 +177,13 @@ fn bombs_end_soon_and_take_little_memory() {
     let frame =
         |at: u32| [&b"TXXX\0\0\0\x08\0\0\0"[..], format!("{at:05x}\0v").as_bytes()].concat();
     let many: Vec<u8> = (0..200_000).flat_map(frame).collect();
+    let aac = std::fs::read(music(folder, "plain.aac", 1, &[])).expect("read");
+    let many_comments = comments((0..1_000_000).map(|at: u32| format!("A=b{at}").into_bytes()));
+    let chained = chained_opus(folder, &many_comments);
     let repeated = (0..3000).map(|_| [&b"COMMENT="[..], &[b'x'; 4096]].concat());
     let bombs: Vec<(&str, Vec<u8>, &str, End)> = vec![
         ("frames.mp3", [id3(&many), mp3.clone()].concat(), "wav", Done(Some("metadata_limited"))),
-        (
-            "comments.flac",
-            flac_with(
-                folder,
-                &comments((0..1_000_000).map(|at: u32| format!("A=b{at}").into_bytes())),
-            ),
-            "mp3",
-            Done(Some("metadata_limited")),
-        ),
+        ("comments.flac", flac_with(folder, &many_comments), "mp3", Done(Some("metadata_limited"))),
         ("repeated.flac", flac_with(folder, &comments(repeated)), "mp3", Done(None)),
         ("silence.flac", std::fs::read(silence).expect("read"), "wav", Failed("output_limit")),
         (
@@ -165,7 +195,15 @@ fn bombs_end_soon_and_take_little_memory() {
         ("cover.mp3", [cover, mp3].concat(), "m4a", Done(None)),
         ("channels.wav", wav_header(65_535, 44_100, 40_000), "mp3", Failed("limit_exceeded")),
         ("rate.wav", wav_header(2, 1, 40_000), "mp3", Failed("limit_exceeded")),
-        ("claim.wav", wav_header(2, 44_100, 3_000_000_000), "mp3", Done(None)),
+        ("claim.wav", wav_header(2, 44_100, 3_000_000_000), "mp3", Done(Some("ended_early"))),
+        ("pipe.wav", wav_header(2, 44_100, u32::MAX), "mp3", Done(None)),
+        (
+            "frames.aac",
+            [&aac[..], &id3(&many), &aac].concat(),
+            "mp3",
+            Done(Some("metadata_limited")),
+        ),
+        ("chained.opus", chained, "mp3", Failed("limit_exceeded")),
         ("xing.mp3", xing, "wav", Done(Some("ended_early"))),
     ];
     let bombs = [bombs, killers(folder)].concat();

@@ -317,6 +317,8 @@ impl Work<'_> {
         let mut warnings = plan.warnings.clone();
         warnings.extend(priming_warning(&plan, ran));
         warnings.extend(tamed_warning(ran));
+        // The size of a file says nothing on what is missing of it.
+        let declared = declared.filter(|_| !self.probe.is_length_guessed);
         warnings.extend(damage_warning(ran, declared, self.log.error_count() - noise_before));
         #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
         let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));

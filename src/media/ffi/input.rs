@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use ffmpeg_next::ffi::{
     AV_DISPOSITION_ATTACHED_PIC, AV_DISPOSITION_DEFAULT, AV_NOPTS_VALUE, AVDiscard,
-    AVFMT_TS_DISCONT, AVMediaType, AVRational, AVStream, av_get_bits_per_sample,
-    avcodec_find_decoder, avcodec_get_name,
+    AVDurationEstimationMethod, AVFMT_TS_DISCONT, AVMediaType, AVRational, AVStream,
+    av_get_bits_per_sample, avcodec_find_decoder, avcodec_get_name,
 };
 use ffmpeg_next::format::context::Input;
 
@@ -74,6 +74,14 @@ pub fn timestamps_may_jump(input: &Input) -> bool {
 pub fn start_time_us(input: &Input) -> Option<i64> {
     // SAFETY: the context is alive as long as `input`.
     known(unsafe { (*input.as_ptr()).start_time })
+}
+
+/// Whether libav has no better word on the length than the size of the file by its bit rate.
+#[must_use]
+pub fn is_duration_guessed(input: &Input) -> bool {
+    // SAFETY: the context is alive as long as `input`.
+    let method = unsafe { (*input.as_ptr()).duration_estimation_method };
+    method == AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE
 }
 
 /// Length in seconds as the container claims or libav estimates; `None` when unknown.

@@ -285,6 +285,7 @@ mod tests {
             chapters: Vec::new(),
             metadata: Metadata::default(),
             has_unread_tags: false,
+            is_length_guessed: false,
             guessed_texts: Vec::new(),
             tags: Vec::new(),
         }

@@ -1,8 +1,8 @@
-//! RIFF WAVE, AVI and AIFF: an ID3 chunk, a list of texts.
+//! RIFF WAVE, AVI, AIFF and others that are made of chunks: an ID3 chunk, a list of texts.
 
 use std::io;
 
-use super::{Walk, Weight, big_endian, id3};
+use super::{FRAMES_MAX, Walk, Weight, big_endian, id3};
 
 /// Weighs INFO lists and hides heavy ID3 chunks; `number` reads the container's numbers.
 pub(super) fn weigh(walk: &mut Walk<'_>, start: u64, number: fn([u8; 4]) -> u32) -> io::Result<()> {
@@ -16,8 +16,11 @@ pub(super) fn weigh(walk: &mut Walk<'_>, start: u64, number: fn([u8; 4]) -> u32)
             length = long_sound;
         }
         match &header[..4] {
+            b"data" => walk.promised(at + 8, length)?,
             b"ds64" => long_sound = u64::from_le_bytes(walk.read_at(at + 16)?),
-            b"id3 " | b"ID3 " => id3::weigh_at(walk, at + 8)?,
+            b"id3 " | b"ID3 " => {
+                id3::weigh_at(walk, at + 8)?;
+            }
             b"LIST" => {
                 let kind: [u8; 4] = walk.read_at(at + 8)?;
                 match &kind {
@@ -41,22 +44,50 @@ pub(super) fn weigh(walk: &mut Walk<'_>, start: u64, number: fn([u8; 4]) -> u32)
 /// DSF (Sony's specification, version 1.01) says where its ID3 tag is.
 pub(super) fn hide_heavy_in_dsf(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
     let tag = u64::from_le_bytes(walk.read_at(start + 20)?);
-    if tag > 0 { id3::weigh_at(walk, tag) } else { Ok(()) }
+    if tag > 0 {
+        id3::weigh_at(walk, tag)?;
+    }
+    Ok(())
 }
 
-/// FLV (Adobe's specification, version 10.1, annex E): scripts among the first tags. Real ones have
-/// a few hundred bytes, or an index of some kilobytes.
-pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
+/// FLV (Adobe's specification, version 10.1, annex E): scripts among its tags. Real ones have a few
+/// hundred bytes, or an index of some kilobytes; what goes beyond that in all is hidden. Whether it
+/// came to the end.
+pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>, start: u64) -> io::Result<bool> {
     const SCRIPT: u8 = 18;
-    const SCRIPT_MAX: u32 = 1 << 17;
-    let mut at = start + 9 + 4;
-    for _ in 0..1000 {
+    const SCRIPTS_MAX: u64 = 1 << 17;
+    let (mut at, mut scripts) = (start + 9 + 4, 0);
+    for _ in 0..FRAMES_MAX {
         let header: [u8; 4] = walk.read_at(at)?;
-        let length = big_endian(&header[1..4]);
-        if header[0] & 0x1f == SCRIPT && length > SCRIPT_MAX {
-            walk.hide_from_libav(at, &[0]);
+        let length = u64::from(big_endian(&header[1..4]));
+        if header[0] & 0x1f == SCRIPT {
+            scripts += length;
+            if scripts > SCRIPTS_MAX {
+                walk.hide_from_libav(at, &[0]);
+            }
         }
-        at += 11 + u64::from(length) + 4;
+        at += 11 + length + 4;
+    }
+    Ok(false)
+}
+
+/// Wave64 (Sony's specification, version 1.0): chunks named by 16 bytes, one of them with texts.
+pub(super) fn weigh_w64(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
+    const HEADER: u64 = 24;
+    const SUMMARY_LIST: u128 = 0xbc94_5f92_5a52_d211_86dc_00c0_4f8e_db8a;
+    const DATA: u128 = 0x6461_7461_f3ac_d311_8cd1_00c0_4f8e_db8a;
+    let mut at = start + 40;
+    while walk.goes_on() {
+        let name = u128::from_be_bytes(walk.read_at(at)?);
+        // The header counts, and chunks begin at whole multiples of 8.
+        let length = u64::from_le_bytes(walk.read_at(at + 16)?).max(HEADER);
+        if name == DATA {
+            walk.promised(at + HEADER, length - HEADER)?;
+        } else if name == SUMMARY_LIST {
+            let entries = u64::from(u32::from_le_bytes(walk.read_at(at + HEADER)?));
+            walk.found(at, b"junk", Weight { entries, bytes: length });
+        }
+        at = at.saturating_add(length.saturating_add(length.wrapping_neg() % 8));
     }
     Ok(())
 }
@@ -128,6 +159,19 @@ mod tests {
         };
         assert!(hidden(flv(9000)).is_empty());
         assert_eq!(hidden(flv(900_000)), [13]);
+        let script = [&b"\x12\0\xff\xff\0\0\0\0\0\0\0"[..], &[0; 0xffff], &[0; 4]].concat();
+        let many = [&b"FLV\x01\x04\0\0\0\x09\0\0\0\0"[..], &script.repeat(4)].concat();
+        let third = 13 + 2 * script.len() as u64;
+        assert_eq!(hidden(many), [third, third + script.len() as u64]);
+        let w64 = |entries: u32| {
+            let list = 0xbc94_5f92_5a52_d211_86dc_00c0_4f8e_db8a_u128.to_be_bytes();
+            let length = 31_u64.to_le_bytes();
+            let body = [&length[..], &entries.to_le_bytes(), &[0; 4]].concat();
+            let first = [&b"fmt "[..], &[0; 12], &length, &[0; 8]].concat();
+            [&b"riff"[..], &[0; 36], &first, &list, &body].concat()
+        };
+        assert!(hidden(w64(9)).is_empty());
+        assert_eq!(hidden(w64(100_000)), [72]);
 
         let dsf = |frames| {
             [&b"DSD "[..], &[0; 16], &28_u64.to_le_bytes(), &id3::tests::tag(frames, 3)].concat()

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use super::{PIECES_MAX, Walk, Weight, big_endian};
+use super::{FRAMES_MAX, PIECES_MAX, Walk, Weight, big_endian};
 use crate::media::io::ReadSeek;
 
 const PADDING: u8 = 1;
@@ -44,26 +44,83 @@ pub(super) fn hide_heavy_in_flac(walk: &mut Walk<'_>, mut at: u64) -> io::Result
     Ok(())
 }
 
-/// Whether the comments of the streams that start at `at` are light enough. They cannot be hidden:
-/// their pages bear checksums.
-pub(super) fn is_light_in_ogg(walk: &mut Walk<'_>, at: u64) -> io::Result<bool> {
-    let (streams, at) = first_pages(walk, at)?;
-    let mut weight = Weight::default();
-    for (serial, before) in streams {
-        let reader = BufReader::new(&mut *walk.stream);
-        let mut packet = BufReader::new(CommentPacket { reader, at, serial, left: 0 });
-        let comments = skip(&mut packet, before).and_then(|()| weigh_entries(&mut packet));
-        match comments {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-            other => {
-                let found = other?;
-                weight.entries += found.entries;
-                weight.bytes = weight.bytes.saturating_add(found.bytes);
+/// Whether the comments of the streams that start at `at`, and of those chained behind them (RFC 3533
+/// section 4), are light enough. They cannot be hidden: their pages bear checksums.
+pub(super) fn is_light_in_ogg(walk: &mut Walk<'_>, mut at: u64) -> io::Result<bool> {
+    // Each link has lists of its own.
+    let mut work = 0_u64;
+    loop {
+        let (streams, next) = first_pages(walk, at)?;
+        let mut weight = Weight::default();
+        for (serial, before) in streams {
+            let reader = BufReader::new(&mut *walk.stream);
+            let mut packet = BufReader::new(CommentPacket { reader, at: next, serial, left: 0 });
+            let comments = skip(&mut packet, before).and_then(|()| weigh_entries(&mut packet));
+            match comments {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                other => {
+                    let found = other?;
+                    weight.entries += found.entries;
+                    weight.bytes = weight.bytes.saturating_add(found.bytes);
+                }
             }
         }
+        work = work.saturating_add(weight.entries.saturating_mul(weight.entries));
+        if weight.is_heavy() || work > CHAIN_MAX || walk.pieces == 0 {
+            return Ok(false);
+        }
+        match next_link(walk, next)? {
+            Link::At(begin) => at = begin,
+            Link::None => return Ok(true),
+            Link::TooFar => return Ok(false),
+        }
     }
-    Ok(!weight.is_heavy())
 }
+
+/// Squares of the entries of all links of a chain: what libav takes for them.
+const CHAIN_MAX: u64 = 4 * 4096 * 4096;
+
+/// The next page that begins a stream.
+enum Link {
+    At(u64),
+    None,
+    TooFar,
+}
+
+/// Looks for another link from the page at `at` on.
+fn next_link(walk: &mut Walk<'_>, mut at: u64) -> io::Result<Link> {
+    for _ in 0..FRAMES_MAX {
+        let header: [u8; PAGE_HEADER] = match walk.read_at(at) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Link::None),
+            other => other?,
+        };
+        if !header.starts_with(b"OggS") {
+            let window = walk.look(at)?;
+            let found = window.windows(4).position(|bytes| bytes == b"OggS");
+            at += found.unwrap_or(window.len().saturating_sub(3).max(1)) as u64;
+            continue;
+        }
+        if header[5] & BEGINS != 0 {
+            return Ok(Link::At(at));
+        }
+        at = page_end(walk, at, header[26])?;
+    }
+    Ok(Link::TooFar)
+}
+
+/// Where the page at `at`, of so many segments, ends.
+fn page_end(walk: &mut Walk<'_>, at: u64, segments: u8) -> io::Result<u64> {
+    let table = at + PAGE_HEADER as u64;
+    let mut end = table + u64::from(segments);
+    for segment in 0..u64::from(segments) {
+        let [length] = walk.read_at(table + segment)?;
+        end += u64::from(length);
+    }
+    Ok(end)
+}
+
+/// The flag of the first page of a stream.
+const BEGINS: u8 = 2;
 
 /// First bytes of a stream, and how many bytes of its second packet stand before the comments: a
 /// mark, a block header of FLAC (RFC 9639 section 10.1), nothing for Speex.
@@ -75,7 +132,6 @@ type Stream = ([u8; 4], u32);
 
 /// The streams whose first pages stand together at the beginning, and where the next page is.
 fn first_pages(walk: &mut Walk<'_>, mut at: u64) -> io::Result<(Vec<Stream>, u64)> {
-    const BEGINS: u8 = 2;
     let mut streams = Vec::new();
     while walk.goes_on() {
         let header: [u8; PAGE_HEADER] = walk.read_at(at)?;
@@ -84,10 +140,7 @@ fn first_pages(walk: &mut Walk<'_>, mut at: u64) -> io::Result<(Vec<Stream>, u64
         }
         let body = at + (PAGE_HEADER as u64) + u64::from(header[26]);
         let magic: [u8; 8] = walk.read_at(body)?;
-        let mut lacing = vec![0; usize::from(header[26])];
-        walk.stream.seek(SeekFrom::Start(at + PAGE_HEADER as u64))?;
-        walk.stream.read_exact(&mut lacing)?;
-        at = body + lacing.iter().map(|&value| u64::from(value)).sum::<u64>();
+        at = page_end(walk, at, header[26])?;
         let known = STREAMS.iter().find(|(mark, _)| magic.starts_with(mark));
         let serial = [header[14], header[15], header[16], header[17]];
         streams.extend(known.map(|(_, before)| (serial, *before)));
@@ -244,5 +297,17 @@ mod tests {
             assert!(matches!(scanned(packet(9)), Verdict::Fine { .. }));
             assert_eq!(scanned(packet(5000)), Verdict::TooHeavy);
         }
+    }
+
+    #[test]
+    fn every_link_of_a_chain_is_weighed() {
+        let link = |count| ogg(b"OpusHead....", &[b"OpusTags", &comments(count, 3)[..]].concat());
+        let chain = |links: &[Vec<u8>]| scanned(links.concat());
+        assert!(matches!(chain(&[link(30), link(4000), link(30)]), Verdict::Fine { .. }));
+        assert_eq!(chain(&[link(30), link(5000)]), Verdict::TooHeavy);
+        let junk = vec![b'O'; 20_000];
+        assert_eq!(chain(&[link(30), junk, link(5000)]), Verdict::TooHeavy);
+        assert_eq!(chain(&vec![link(2000); 20]), Verdict::TooHeavy);
+        assert!(matches!(chain(&vec![link(20); 2000]), Verdict::Fine { .. }), "a radio's day");
     }
 }

@@ -36,13 +36,14 @@ pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<u64> {
     Ok(at)
 }
 
-/// Weighs the tag at `at`, in a chunk of another file.
-pub(super) fn weigh_at(walk: &mut Walk<'_>, at: u64) -> io::Result<()> {
+/// Weighs the tag at `at`, within another file; where it ends, or `None` when there is none.
+pub(super) fn weigh_at(walk: &mut Walk<'_>, at: u64) -> io::Result<Option<u64>> {
     let mut weight = Weight::default();
-    if weigh(walk, at, &mut weight)?.is_some() {
+    let end = weigh(walk, at, &mut weight)?;
+    if end.is_some() {
         walk.found(at + 3, &[UNKNOWN_VERSION], weight);
     }
-    Ok(())
+    Ok(end)
 }
 
 fn end_of(walk: &mut Walk<'_>, at: u64) -> io::Result<Option<u64>> {

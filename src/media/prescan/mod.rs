@@ -6,6 +6,7 @@
 //! What is too heavy is hidden, and the file converted without it. FLAC's comments are hidden from
 //! libav only: lofty keeps them in a plain list.
 
+mod adts;
 mod ape;
 mod asf;
 mod chunks;
@@ -13,20 +14,19 @@ mod comments;
 mod ebml;
 mod id3;
 mod mp4;
+mod walk;
 
 use std::io::{self, SeekFrom};
 
+use self::walk::{Walk, Weight};
 use super::io::{Overlay, ReadSeek};
-
-/// Entries that libav is given; a few thousand cost it some milliseconds.
-const ENTRIES_MAX: u64 = 4096;
-
-/// Entries times bytes that libav is given: what it copies when all of them bear one name.
-const WORK_MAX: u64 = 4_000_000_000;
 
 /// Pieces that are walked over: tags piled up, chunks, boxes, clusters. A day of sound in fragments
 /// of half a second has fewer.
 const PIECES_MAX: usize = 400_000;
+
+/// Frames or tags that lie side by side and are walked over: two days of sound.
+const FRAMES_MAX: usize = 1 << 23;
 
 /// What the walk found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,26 +37,29 @@ pub enum Verdict {
         overlays: Vec<Overlay>,
         /// Whether other readers would take as long.
         is_heavy_for_all: bool,
+        /// Where the file ends before its sound does by its own words.
+        cut_off: Option<CutOff>,
     },
     /// Too heavy, and in a place where it cannot be hidden.
     TooHeavy,
 }
 
-/// Weighs the tags of ID3v2, FLAC, Ogg, MP4, Matroska, RIFF, AIFF, ASF, DSF, CAF and APE. The stream stands
-/// at its start afterwards.
+/// Sound that is not all there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    /// Bytes that the file promises.
+    pub promised: u64,
+    /// Bytes that it has of them.
+    pub present: u64,
+}
+
+/// Weighs the tags of every container that can hold many. The stream stands at its start afterwards.
 ///
 /// # Errors
 /// What the stream says. A header that makes no sense ends the walk: libav will find it too.
 pub fn scan(stream: &mut dyn ReadSeek) -> io::Result<Verdict> {
     stream.seek(SeekFrom::Start(0))?;
-    let mut walk = Walk {
-        stream,
-        overlays: Vec::new(),
-        is_heavy_for_all: false,
-        weight: Weight::default(),
-        lists: Vec::new(),
-        pieces: PIECES_MAX,
-    };
+    let mut walk = Walk::new(stream);
     let mut is_light = match walk.dispatch() {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => true,
         other => other?,
@@ -73,41 +76,11 @@ pub fn scan(stream: &mut dyn ReadSeek) -> io::Result<Verdict> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         other => other?,
     }
-    let Walk { stream, overlays, is_heavy_for_all, .. } = walk;
+    let Walk { stream, mut overlays, is_heavy_for_all, cut_off, .. } = walk;
+    overlays.sort_by_key(|overlay| overlay.at);
     stream.seek(SeekFrom::Start(0))?;
-    let fine = Verdict::Fine { overlays, is_heavy_for_all };
+    let fine = Verdict::Fine { overlays, is_heavy_for_all, cut_off };
     Ok(if is_light { fine } else { Verdict::TooHeavy })
-}
-
-/// How much work a list of entries is.
-#[derive(Clone, Copy, Debug, Default)]
-struct Weight {
-    entries: u64,
-    bytes: u64,
-}
-
-impl Weight {
-    fn add(&mut self, bytes: u64) {
-        self.entries += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    fn is_heavy(self) -> bool {
-        self.entries > ENTRIES_MAX || self.entries.saturating_mul(self.bytes) > WORK_MAX
-    }
-}
-
-/// A stream that is walked over, and what was found to be hidden.
-struct Walk<'a> {
-    stream: &'a mut dyn ReadSeek,
-    overlays: Vec<Overlay>,
-    is_heavy_for_all: bool,
-    /// Of all lists that were found so far.
-    weight: Weight,
-    /// Where they are, and what hides them.
-    lists: Vec<(u64, &'static [u8])>,
-    /// Pieces that may still be walked over.
-    pieces: usize,
 }
 
 impl Walk<'_> {
@@ -124,7 +97,8 @@ impl Walk<'_> {
             b"\x1a\x45\xdf\xa3" => ebml::weigh(self, start)?,
             b"\x30\x26\xb2\x75" => asf::weigh(self, start)?,
             b"DSD " => chunks::hide_heavy_in_dsf(self, start)?,
-            b"FLV\x01" => chunks::hide_heavy_in_flv(self, start)?,
+            b"FLV\x01" => return chunks::hide_heavy_in_flv(self, start),
+            b"riff" => chunks::weigh_w64(self, start)?,
             b"caff" => chunks::weigh_caf(self, start)?,
             _ if matches!(
                 &magic[4..8],
@@ -142,47 +116,10 @@ impl Walk<'_> {
             {
                 mp4::weigh(self, start)?;
             }
+            magic if adts::is_frame(magic) => return adts::weigh(self, start),
             _ => {}
         }
         Ok(true)
-    }
-
-    fn read_at<const N: usize>(&mut self, at: u64) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        // Files have no such places, and the system calls them invalid.
-        if i64::try_from(at).is_err() {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-        }
-        self.stream.seek(SeekFrom::Start(at))?;
-        self.stream.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn length(&mut self) -> io::Result<u64> {
-        self.stream.seek(SeekFrom::End(0))
-    }
-
-    /// Counts one more piece; `false` when there have been too many.
-    fn goes_on(&mut self) -> bool {
-        self.pieces = self.pieces.saturating_sub(1);
-        self.pieces > 0
-    }
-
-    /// Weighs a list that `bytes` at `at` would hide.
-    fn found(&mut self, at: u64, bytes: &'static [u8], weight: Weight) {
-        self.weight.entries = self.weight.entries.saturating_add(weight.entries);
-        self.weight.bytes = self.weight.bytes.saturating_add(weight.bytes);
-        self.lists.push((at, bytes));
-    }
-
-    /// From libav and from everybody else.
-    fn hide(&mut self, at: u64, bytes: &[u8]) {
-        self.is_heavy_for_all = true;
-        self.hide_from_libav(at, bytes);
-    }
-
-    fn hide_from_libav(&mut self, at: u64, bytes: &[u8]) {
-        self.overlays.push(Overlay { at, bytes: bytes.to_vec() });
     }
 }
 
