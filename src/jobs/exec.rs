@@ -60,7 +60,7 @@ impl Executor {
         &self,
         claimed: &Claimed,
         running: &Running,
-        begun: impl FnOnce(Begun),
+        mut begun: impl FnMut(Begun),
     ) -> Result<Published, Failure> {
         let _at_work =
             self.crash_record.as_ref().map(|record| record.enter(claimed.lease.job.bytes()));
@@ -81,15 +81,12 @@ impl Executor {
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),
         };
-        let mut begun = Some(begun);
         let done =
             convert::convert(&conversion, source, Sink::new(file, limit), &mut |probe, plan| {
-                if let Some(begun) = begun.take() {
-                    begun(Begun {
-                        source: report::source(probe, plan).to_string(),
-                        planned: report::planned(plan).to_string(),
-                    });
-                }
+                begun(Begun {
+                    source: report::source(probe, plan).to_string(),
+                    planned: report::planned(plan).to_string(),
+                });
             })?;
         let (bytes, sha256) =
             measure(staged.file(), &running.progress).map_err(|error| cannot_store(&error))?;

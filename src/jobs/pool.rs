@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -140,7 +140,7 @@ impl Worker {
 
     /// The conversion on a blocking thread; meanwhile the lease is kept and the time watched.
     async fn convert(&self, claimed: &Claimed, running: &Running) -> Result<Published, Failure> {
-        let (begun, mut has_begun) = oneshot::channel::<Begun>();
+        let (begun, mut has_begun) = mpsc::unbounded_channel::<Begun>();
         let mut work = {
             let (executor, claimed, running) =
                 (self.executor.clone(), claimed.clone(), running.clone());
@@ -152,7 +152,6 @@ impl Worker {
             })
         };
         let started = Instant::now();
-        let mut told = false;
         let mut heartbeat = tokio::time::interval(LEASE / 3);
         let mut look = tokio::time::interval(LOOK);
         let mut standstill = Standstill::new(self.jobs.settings().stuck_after);
@@ -160,10 +159,8 @@ impl Worker {
             tokio::select! {
                 // Facts come first: a short conversion is over before they are noted.
                 biased;
-                facts = &mut has_begun, if !told => {
-                    told = true;
-                    if let Ok(facts) = facts
-                        && let Err(error) = self.jobs.store().note_plan(&claimed.lease, &facts.source, &facts.planned).await
+                Some(facts) = has_begun.recv() => {
+                    if let Err(error) = self.jobs.store().note_plan(&claimed.lease, &facts.source, &facts.planned).await
                     {
                         tracing::warn!(error = %Cause(&error), "the plan could not be noted");
                     }

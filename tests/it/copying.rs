@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::AUDIOMILL;
 use crate::support::recording::{decoded_samples, ffmpeg, music};
+use crate::support::{AUDIOMILL, Server};
 
 /// What a copy must be like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -310,6 +310,17 @@ fn what_follows_the_sound_is_left_out_and_damage_is_not_copied() {
     assert!(ran.status.success() && said.contains("it was encoded anew"), "{said}");
     let test = Command::new("flac").args(["-ts"]).arg(&output).output().expect("the flac command");
     assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stderr));
+    // A job says the same of its plan.
+    let server = Server::start();
+    let client = server.client();
+    for (file, copied) in [(&flac, true), (&input, false)] {
+        let bytes = std::fs::read(file).expect("read");
+        let answer = client.upload("a.flac", &bytes, &[("format", "flac")]);
+        let id = answer.json()["job_id"].as_str().expect("a job").to_owned();
+        let job = client.wait(&id)["job"].take();
+        assert_eq!(job["status"], "done", "{job}");
+        assert_eq!([&job["planned"]["copied"], &job["output"]["copied"]], [copied; 2], "{job}");
+    }
 }
 
 #[test]

@@ -68,7 +68,8 @@ pub struct Output {
 }
 
 /// Converts. Blocks the calling thread for as long as it takes; everything libav logs meanwhile
-/// belongs to this conversion. `tell` is told the facts and the plan before work starts.
+/// belongs to this conversion. `tell` is told the facts and the plan before work starts, and again
+/// when it takes another plan.
 ///
 /// The sink's content is whole only when this returns `Ok`.
 ///
@@ -191,7 +192,7 @@ fn carry_out(
     let Opened { input, probe, source } = probe::open(source, &conversion.limits, &watch, log)?;
     let plan = planned(&probe, &conversion.request)?;
     tell(&probe, &plan);
-    Work { conversion, source, sink, watch, log, probe }.carry_out(plan, input)
+    Work { conversion, source, sink, watch, log, probe }.carry_out(plan, input, tell)
 }
 
 /// A conversion whose source is open.
@@ -205,7 +206,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn carry_out(self, mut plan: Plan, mut input: Input) -> Result<Output, Failure> {
+    fn carry_out(
+        self,
+        mut plan: Plan,
+        mut input: Input,
+        tell: &mut dyn FnMut(&Probe, &Plan),
+    ) -> Result<Output, Failure> {
         let stream = self.stream(&plan);
         // What lies behind the end of the range is not read.
         let mut declared = length(&self.probe, stream);
@@ -223,6 +229,7 @@ impl Work<'_> {
                 Copy::Done(ran) => return self.finish(plan, &ran, None, declared, noise_before),
                 Copy::Impossible(reason) => {
                     plan = self.planned_anew(&plan, &reason)?;
+                    tell(&self.probe, &plan);
                     input = self.reopen()?;
                 }
             }
