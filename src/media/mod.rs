@@ -4,6 +4,7 @@
 //! Never: async, tokio, jobs, a path that a user chose.
 //! Used by: `jobs::exec`, `http` (catalogue and plain data), `cli`.
 
+pub mod bits;
 pub mod catalog;
 pub mod convert;
 pub mod crash;

@@ -223,7 +223,7 @@ impl Work<'_> {
         let (metadata, warnings) =
             carried::metadata(&plan, &self.probe, stream, &self.conversion.limits.metadata);
         plan.warnings.extend(warnings);
-        let noise_before = self.log.error_count();
+        let noise_before = self.errors(&plan);
         if plan.copied.is_some() {
             match self.copy(&plan, input, &metadata)? {
                 Copy::Done(ran) => return self.finish(plan, &ran, None, declared, noise_before),
@@ -251,11 +251,16 @@ impl Work<'_> {
                 Some(adjustment)
             }
         };
-        let noise_before = self.log.error_count();
+        let noise_before = self.errors(&plan);
         let demux = Demux::new(input, plan.stream);
         let limits = &self.conversion.limits;
         let ran = serial::run(&plan, limits, &self.watch, demux, &self.sink, &metadata)?;
         self.finish(plan, &ran, adjustment, declared, noise_before)
+    }
+
+    /// Errors that were logged of the source. Where decoder and encoder bear one name, those of both.
+    fn errors(&self, plan: &Plan) -> usize {
+        self.log.error_count(if plan.encoder == plan.decoder { "" } else { plan.encoder })
     }
 
     fn stream(&self, plan: &Plan) -> &AudioStream {
@@ -324,9 +329,10 @@ impl Work<'_> {
         let mut warnings = plan.warnings.clone();
         warnings.extend(priming_warning(&plan, ran));
         warnings.extend(tamed_warning(ran));
+        let noise = self.errors(&plan).saturating_sub(noise_before);
         // The size of a file says nothing on what is missing of it.
         let declared = declared.filter(|_| !self.probe.is_length_guessed);
-        warnings.extend(damage_warning(ran, declared, self.log.error_count() - noise_before));
+        warnings.extend(damage_warning(ran, declared, noise));
         #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
         let duration_seconds = ran.samples_encoded as f64 / f64::from(ran.sample_rate.max(1));
         Ok(Output {

@@ -60,13 +60,15 @@ impl CaptureGuard {
         })
     }
 
-    /// How many error lines were caught so far, those beyond the kept ones included.
+    /// How many error lines were caught so far, those beyond the kept ones included, but for those of
+    /// one component.
     #[must_use]
-    pub fn error_count(&self) -> usize {
+    pub fn error_count(&self, except: &str) -> usize {
+        let counts = |line: &&Line| line.is_error && line.component != except;
         CAPTURE.with(|slot| {
-            slot.borrow().as_ref().map_or(0, |capture| {
-                capture.lines.iter().filter(|line| line.is_error).count() + capture.dropped
-            })
+            slot.borrow()
+                .as_ref()
+                .map_or(0, |capture| capture.lines.iter().filter(counts).count() + capture.dropped)
         })
     }
 }

@@ -12,7 +12,7 @@ const UNPACKED_MAX: u64 = 1 << 28;
 const NAME_MAX: usize = 64;
 
 /// A version that nobody knows: libav skips such a tag by its length.
-const UNKNOWN_VERSION: u8 = 9;
+pub(super) const UNKNOWN_VERSION: u8 = 9;
 
 /// Hides the tags at the start when together they are too heavy; where they end.
 pub(super) fn hide_heavy(walk: &mut Walk<'_>) -> io::Result<u64> {

@@ -14,6 +14,7 @@ mod comments;
 mod ebml;
 mod id3;
 mod mp4;
+mod mpeg;
 mod walk;
 
 use std::io::{self, SeekFrom};
@@ -117,7 +118,7 @@ impl Walk<'_> {
                 mp4::weigh(self, start)?;
             }
             magic if adts::is_frame(magic) => return adts::weigh(self, start),
-            _ => {}
+            _ => mpeg::hide_junk(self, start)?,
         }
         Ok(true)
     }

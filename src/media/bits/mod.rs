@@ -1,0 +1,7 @@
+//! Headers of coded frames, read bit by bit.
+//!
+//! Owns: what a packet says of itself. Pure: bytes in, numbers out.
+//! Never: streams, libav.
+//! Used by: `media::prescan`.
+
+pub mod mpeg;
