@@ -2,6 +2,8 @@
 //!
 //! Owns: what a packet says of itself. Pure: bytes in, numbers out.
 //! Never: streams, libav.
-//! Used by: `media::prescan`.
+//! Used by: `media::prescan`, `media::ffi`, `media::run`.
 
+pub mod flac;
 pub mod mpeg;
+pub mod opus;

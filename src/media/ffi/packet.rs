@@ -11,6 +11,8 @@ use ffmpeg_next::ffi::{
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Rational, Rescale};
 
+use crate::media::bits::{flac, opus};
+
 /// Bytes of `AV_PKT_DATA_SKIP_SAMPLES`: two 32-bit counts, two reasons.
 const SKIP_BYTES: usize = 10;
 
@@ -149,8 +151,8 @@ impl PacketSamples {
         let data = packet.data().unwrap_or_default();
         let length = i32::try_from(data.len()).unwrap_or(i32::MAX);
         let samples = match &mut self.counted_by {
-            CountedBy::Opus => i64::from(opus_samples(data)?),
-            CountedBy::Flac => i64::from(flac_samples(data)?),
+            CountedBy::Opus => i64::from(opus::samples(data)?),
+            CountedBy::Flac => i64::from(flac::samples(data)?),
             CountedBy::Vorbis(parser) => i64::from(parser.samples(data)?),
             // Fragments and last entries of MP4 have packets without a duration.
             CountedBy::Codec(_) if self.is_exact && packet.duration() > 0 => {
@@ -162,44 +164,6 @@ impl PacketSamples {
             ),
         };
         u64::try_from(samples).ok().filter(|&samples| samples > 0)
-    }
-}
-
-/// Samples at 48 kHz of an Opus packet, by its table of contents (RFC 6716 section 3.1).
-fn opus_samples(packet: &[u8]) -> Option<u32> {
-    let toc = *packet.first()?;
-    let frame = match toc >> 3 {
-        config @ 0..=11 => [480, 960, 1920, 2880][usize::from(config % 4)],
-        config @ 12..=15 => [480, 960][usize::from(config % 2)],
-        config => [120, 240, 480, 960][usize::from(config % 4)],
-    };
-    let frames = match toc & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => u32::from(packet.get(1)? & 0x3f),
-    };
-    Some(frame * frames)
-}
-
-/// Samples of a FLAC frame, by its header (RFC 9639 section 9.1).
-fn flac_samples(frame: &[u8]) -> Option<u32> {
-    if !matches!(frame, [0xff, 0xf8 | 0xf9, ..]) {
-        return None;
-    }
-    // The coded number before a block size of its own takes as many bytes as its first one says.
-    let number = match frame.get(4)?.leading_ones() {
-        0 => 1,
-        bytes @ 2..=7 => bytes as usize,
-        _ => return None,
-    };
-    let own = |at: usize| frame.get(4 + number + at).copied().map(u32::from);
-    match u32::from(frame.get(2)? >> 4) {
-        0 => None,
-        1 => Some(192),
-        code @ 2..=5 => Some(144 << code),
-        6 => Some(own(0)? + 1),
-        7 => Some((own(0)? << 8 | own(1)?) + 1),
-        code => Some(1 << code),
     }
 }
 
@@ -238,30 +202,6 @@ impl Drop for VorbisParser {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn opus_packets_tell_their_length() {
-        // Configuration 31 is CELT fullband of 20 ms, 1 is SILK of 20 ms, 13 is hybrid of 20 ms.
-        assert_eq!(opus_samples(&[31 << 3]), Some(960));
-        assert_eq!(opus_samples(&[1 << 3 | 1]), Some(1920));
-        assert_eq!(opus_samples(&[13 << 3 | 3, 3]), Some(2880));
-        assert_eq!(opus_samples(&[3]), None);
-        assert_eq!(opus_samples(&[]), None);
-    }
-
-    #[test]
-    fn flac_frames_tell_their_length() {
-        let frame =
-            |size: u8, more: &[u8]| flac_samples(&[&[0xff, 0xf8, size << 4, 0][..], more].concat());
-        assert_eq!(frame(1, &[0]), Some(192));
-        assert_eq!(frame(5, &[0]), Some(4608));
-        assert_eq!(frame(12, &[0xc2, 0x80]), Some(4096));
-        assert_eq!(frame(6, &[7, 99]), Some(100));
-        assert_eq!(frame(7, &[0xc2, 0x80, 0x10, 0x01]), Some(0x1002));
-        assert_eq!(frame(7, &[0xc2, 0x80, 0x10]), None);
-        assert_eq!(frame(0, &[0]), None);
-        assert_eq!(flac_samples(b"RIFF"), None);
-    }
 
     #[test]
     fn what_a_decoder_drops_is_said_and_read() {

@@ -5,6 +5,7 @@
 
 use ffmpeg_next::{Error, Packet};
 
+use super::super::bits::flac;
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::ffi::output::StreamOrigin;
 use super::super::ffi::packet::{self, PacketSamples};
@@ -17,7 +18,6 @@ use super::super::stage::decode::Decode;
 use super::super::stage::demux::{Demux, Pulled};
 use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
-use super::super::wrap::flac;
 use super::reader::{Read, is_chained_header};
 use super::serial::Ran;
 

@@ -16,25 +16,6 @@ const VORBIS_COMMENT: u8 = 4;
 const PICTURE: u8 = 6;
 const IS_LAST: u8 = 0x80;
 
-/// Whether a frame's bytes are those its last two, a CRC-16 with polynomial 0x8005, were made of
-/// (RFC 9639 section 9.3).
-#[must_use]
-pub fn is_sound(frame: &[u8]) -> bool {
-    static TABLE: std::sync::OnceLock<[u16; 256]> = std::sync::OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        std::array::from_fn(|byte| {
-            (0..8).fold((byte as u16) << 8, |sum, _| {
-                if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x8005 }
-            })
-        })
-    });
-    // Over everything with its checksum behind it, the sum is nothing.
-    let sum = frame
-        .iter()
-        .fold(0_u16, |sum, &byte| sum << 8 ^ table[usize::from((sum >> 8) as u8 ^ byte)]);
-    frame.len() > 2 && sum == 0
-}
-
 /// Whether a picture fits into a block, with its texts and numbers.
 #[must_use]
 pub fn takes(picture: &Picture) -> bool {
@@ -88,13 +69,6 @@ pub fn forget_comments(place: &mut dyn Place, inserted: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_frame_proves_itself() {
-        // CRC-16/UMTS of "123456789" is 0xfee8.
-        assert!(is_sound(b"123456789\xfe\xe8"));
-        assert!(!is_sound(b"123456788\xfe\xe8") && !is_sound(b"") && !is_sound(b"\0\0"));
-    }
 
     #[test]
     fn comments_of_libav_become_padding_and_ours_stay() {
