@@ -7,6 +7,7 @@
 pub mod bits;
 pub mod catalog;
 pub mod convert;
+pub mod cores;
 pub mod crash;
 pub mod describe;
 pub mod failure;

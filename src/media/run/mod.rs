@@ -4,6 +4,8 @@
 //! Used by: `media::convert`.
 
 pub mod copy;
+pub mod frames;
 pub mod measure;
+pub mod opening;
 pub mod reader;
 pub mod serial;

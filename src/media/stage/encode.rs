@@ -15,6 +15,19 @@ const ALAC_LEAST_SAMPLES: usize = 4;
 /// Twice what the shortest frame takes that was seen to end the process.
 const TTA_LEAST_BYTES: usize = 16;
 
+/// What an encoder is opened for.
+#[derive(Debug)]
+pub struct Feed {
+    /// Shape of the frames.
+    pub shape: Shape,
+    /// What their timestamps count.
+    pub time_base: Rational,
+    /// Significant bits of the source's samples, 0 when unknown.
+    pub source_bits: u32,
+    /// Whether the muxer wants codec headers in the container.
+    pub global_header: bool,
+}
+
 /// One opened encoder.
 pub struct Encode {
     encoder: Encoder,
@@ -42,17 +55,12 @@ pub struct Encode {
 }
 
 impl Encode {
-    /// Opens the plan's encoder for frames of `shape` timed in `filter_time_base`.
+    /// Opens the plan's encoder for what it will be fed.
     ///
     /// # Errors
     /// What libav says.
-    pub fn open(
-        plan: &Plan,
-        shape: &Shape,
-        filter_time_base: Rational,
-        source_bits: u32,
-        global_header: bool,
-    ) -> Result<Self, Error> {
+    pub fn open(plan: &Plan, feed: &Feed) -> Result<Self, Error> {
+        let shape = &feed.shape;
         #[expect(clippy::cast_precision_loss, reason = "a scale of a dozen steps")]
         let quality = plan.vbr_quality.map(|quality| quality as f32);
         let encoder = encoder::open(&EncoderSettings {
@@ -61,8 +69,8 @@ impl Encode {
             bit_rate: plan.bit_rate.map(|rate| rate.bits_per_second()),
             quality,
             compression_level: plan.compression_level,
-            source_bits,
-            global_header,
+            source_bits: feed.source_bits,
+            global_header: feed.global_header,
             bitexact: plan.exactness == Exactness::BitExact,
         })?;
         let time_base = Rational::new(1, i32::try_from(shape.sample_rate().max(1)).unwrap_or(1));
@@ -78,7 +86,7 @@ impl Encode {
             least_samples,
             tames: !plan.is_lossless(),
             tamed: 0,
-            filter_time_base,
+            filter_time_base: feed.time_base,
             time_base,
             heeds_clock: plan.exactness == Exactness::BitExact,
             expected_pts: 0,
@@ -123,12 +131,6 @@ impl Encode {
     #[must_use]
     pub fn frame_size(&self) -> Option<u32> {
         self.encoder.codec().and_then(|codec| encoder::fixed_frame_size(&self.encoder, codec))
-    }
-
-    /// Samples per channel handed over so far.
-    #[must_use]
-    pub fn handed_over(&self) -> u64 {
-        self.samples
     }
 
     /// Samples per channel encoded so far, as far as they are heard.
