@@ -1,5 +1,6 @@
 //! What is in a source: opened under limits, told as owned facts.
 
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Instant;
 
 use ffmpeg_next::format::context::Input;
@@ -9,12 +10,12 @@ use serde::Serialize;
 use super::failure::{Failure, FailureCode, Stage};
 use super::ffi::input::{self, StreamFacts, StreamKind};
 use super::ffi::log::CaptureGuard;
-use super::io::{Source, Watch, source_io};
+use super::io::{ReadSeek, Source, Watch, source_io};
 use super::limits::Limits;
 use super::metadata::{Chapter, Metadata, read};
 use super::prescan::{self, CutOff, Verdict};
 use super::sniff::{HEAD_BYTES, Kind, sniff};
-use super::stage::failed;
+use super::stage::{failed, stopped};
 
 /// Demuxers that may be opened, by libav's names. Playlists, scripts, texts, pictures, devices and
 /// emulators are not on it.
@@ -52,6 +53,9 @@ pub struct Probe {
     /// Whether the length is no more than the size of the file by its bit rate.
     #[serde(skip)]
     pub is_length_guessed: bool,
+    /// Samples per channel, where libav counts them wrongly.
+    #[serde(skip)]
+    pub samples: Option<u64>,
     /// Streams with texts in no known encoding, of their own or of the container.
     #[serde(skip)]
     pub guessed_texts: Vec<usize>,
@@ -102,17 +106,30 @@ impl AudioStream {
 }
 
 impl Probe {
+    /// Takes the pre-skip of Opus in Ogg off its length: libav's is the granule position at its end
+    /// (RFC 7845 section 4.3).
+    fn forget_pre_skip(&mut self, input: &Input) {
+        let facts = input::streams(input);
+        let [stream] = &mut self.audio[..] else { return };
+        if self.container != "ogg" || stream.codec != "opus" {
+            return;
+        }
+        let pre_skip = facts.iter().find(|facts| facts.index == stream.index);
+        let pre_skip = pre_skip.map_or(0.0, |facts| facts.priming_seconds);
+        for seconds in [&mut stream.duration_seconds, &mut self.duration_seconds] {
+            *seconds = seconds.map(|seconds| (seconds - pre_skip).max(0.0));
+        }
+    }
+
     /// Takes the file at its word: libav cuts the length of PCM in RIFF and Wave64 down to what is
     /// there, without a word.
     fn promise(&mut self, cut_off: CutOff) {
         let [stream] = &mut self.audio[..] else { return };
-        if !stream.codec.starts_with("pcm_") || cut_off.present == 0 {
+        if !stream.codec.starts_with("pcm_") {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a length for people")]
-        let factor = cut_off.promised as f64 / cut_off.present as f64;
         for seconds in [&mut stream.duration_seconds, &mut self.duration_seconds] {
-            *seconds = seconds.map(|seconds| seconds * factor);
+            *seconds = Some(cut_off.promised_seconds);
         }
         self.is_length_guessed = false;
     }
@@ -165,13 +182,15 @@ pub fn open(
     log: &CaptureGuard,
 ) -> Result<Opened, Failure> {
     watch.progress.enter(Stage::Reading);
-    let head = source.peek(HEAD_BYTES).map_err(|error| cannot_read(&error))?;
+    let cannot_read = |error: io::Error| cannot_read(&error, watch);
+    let head = source.peek(HEAD_BYTES).map_err(cannot_read)?;
     if head.is_empty() {
         return Err(Failure::new(FailureCode::EmptyFile, Stage::Reading, "The file is empty."));
     }
     let kind = sniff(&head);
-    let weighed = source.with(prescan::scan).map_err(|error| cannot_read(&error))?;
-    let Verdict::Fine { overlays, is_heavy_for_all, cut_off } = weighed else {
+    let weighed = source.with(|stream| prescan::scan(&mut Watched { stream, watch }));
+    let weighed = weighed.map_err(cannot_read)?;
+    let Verdict::Fine { overlays, is_heavy_for_all, cut_off, samples } = weighed else {
         let message = "The file brings more tags than this server takes.";
         return Err(Failure::new(FailureCode::LimitExceeded, Stage::Reading, message));
     };
@@ -180,7 +199,8 @@ pub fn open(
     let tagged = if is_heavy_for_all {
         Metadata::default()
     } else {
-        source.with(read::tagged).map_err(|error| cannot_read(&error))?
+        let tagged = source.with(|stream| read::tagged(&mut Watched { stream, watch }));
+        tagged.map_err(cannot_read)?
     };
     let started = Instant::now();
     let opened = open_input(&source, limits, watch);
@@ -190,6 +210,8 @@ pub fn open(
     if head.starts_with(b"RIFX") {
         probe.audio.iter_mut().for_each(AudioStream::turn_around);
     }
+    probe.samples = samples;
+    probe.forget_pre_skip(&input);
     if let Some(cut_off) = cut_off {
         probe.promise(cut_off);
     }
@@ -213,7 +235,32 @@ pub fn reopen(
     open_input(source, limits, watch).map_err(|error| cannot_open(error, Kind::Unknown, watch, log))
 }
 
-fn cannot_read(error: &std::io::Error) -> Failure {
+/// A stream that is read until it is to stop.
+struct Watched<'a> {
+    stream: &'a mut dyn ReadSeek,
+    watch: &'a Watch,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.watch.cancel.is_stopped() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.watch.progress.moved();
+        self.stream.read(buffer)
+    }
+}
+
+impl Seek for Watched<'_> {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        self.stream.seek(target)
+    }
+}
+
+fn cannot_read(error: &io::Error, watch: &Watch) -> Failure {
+    if let Some(reason) = watch.cancel.reason() {
+        return stopped(reason, Stage::Reading);
+    }
     let message = format!("The source cannot be read: {error}.");
     Failure::new(FailureCode::InputGone, Stage::Reading, message)
 }
@@ -309,6 +356,7 @@ fn examine(input: &Input, kind: Kind, limits: &Limits) -> Result<Probe, Failure>
     Ok(Probe {
         container: container_word(&input::container(input)),
         duration_seconds: input::duration_seconds(input),
+        samples: None,
         is_length_guessed: input::is_duration_guessed(input),
         audio: usable,
         covers: 0,

@@ -59,7 +59,7 @@ enum Joins {
     Smoothly,
 }
 
-const PARTS: [Part; 13] = {
+const PARTS: [Part; 14] = {
     use Joins::{Exactly, Smoothly};
     const fn part(
         options: &'static [&'static str],
@@ -80,8 +80,9 @@ const PARTS: [Part; 13] = {
         part(&["--sample-rate", "22050"], "mp3", 22_050, Smoothly),
         part(&[], "m4a", RATE, Smoothly),
         part(&[], "opus", 48_000, Smoothly),
+        part(&["--bitrate", "32k"], "opus", 48_000, Smoothly),
         part(&[], "webm", 48_000, Smoothly),
-        part(&["--bitrate", "32k"], "mka", 48_000, Smoothly),
+        part(&["--bitrate", "96k"], "mka", 48_000, Smoothly),
         part(&[], "ogg", RATE, Smoothly),
     ]
 };

@@ -2,8 +2,9 @@
 //!
 //! Owns: what a packet says of itself. Pure: bytes in, numbers out.
 //! Never: streams, libav.
-//! Used by: `media::prescan`, `media::ffi`, `media::run`.
+//! Used by: `media::prescan`, `media::ffi`, `media::run`, `media::wrap`.
 
 pub mod flac;
 pub mod mpeg;
+pub mod ogg;
 pub mod opus;

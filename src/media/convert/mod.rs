@@ -340,7 +340,7 @@ impl Work<'_> {
             sample_rate: ran.sample_rate,
             channels: ran.channels,
             duration_seconds,
-            bit_rate: mean_bit_rate(ran.coded_bytes, duration_seconds),
+            bit_rate: mean_bit_rate(ran.coded_bytes, ran.coded_samples, ran.sample_rate),
             loudness,
             warnings,
             probe: self.probe,
@@ -367,14 +367,10 @@ fn declared_samples(probe: &Probe, stream: &AudioStream) -> Option<u64> {
     by_text.or(by_duration)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a mean for people, of positive numbers"
-)]
-fn mean_bit_rate(bytes: u64, seconds: f64) -> u64 {
-    (bytes as f64 * 8.0 / seconds.max(1e-3)) as u64
+/// Bits per second of sound that takes so many bytes.
+fn mean_bit_rate(bytes: u64, samples: u64, sample_rate: u32) -> u64 {
+    let bits = u128::from(bytes) * 8 * u128::from(sample_rate);
+    u64::try_from(bits / u128::from(samples.max(1))).unwrap_or(u64::MAX)
 }
 
 /// How long a source says it is.

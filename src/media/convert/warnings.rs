@@ -32,12 +32,11 @@ pub(super) fn loudness_warning(adjustment: &Adjustment) -> Option<Warning> {
 pub(super) fn priming_warning(plan: &Plan, ran: &Ran) -> Option<Warning> {
     (ran.priming_heard > 0).then(|| {
         let label = Catalog::of_this_build().entry(plan.format).spec.label;
-        let milliseconds =
-            u64::from(ran.priming_heard) * 1000 / u64::from(ran.sample_rate.max(1));
+        let milliseconds = u64::from(ran.priming_heard) * 1000 / u64::from(ran.sample_rate.max(1));
         Warning::new(
             "starts_late",
             format!(
-                "{label} cannot say where copied sound starts: {milliseconds} ms of silence come first."
+                "{label} cannot say where copied sound starts: {milliseconds} ms come before it."
             ),
         )
     })

@@ -36,6 +36,8 @@ pub struct StreamFacts {
     pub duration_seconds: Option<f64>,
     /// Whether the container marks it as the default of its kind.
     pub is_default: bool,
+    /// Samples at the start that a decoder drops, in seconds.
+    pub priming_seconds: f64,
     /// The codec's profile, by libav's number; negative when unknown.
     pub profile: i32,
     /// Whether the samples are encrypted (common encryption without a key).
@@ -91,6 +93,7 @@ pub fn is_duration_guessed(input: &Input) -> bool {
 pub fn duration_seconds(input: &Input) -> Option<f64> {
     // SAFETY: the context is alive as long as `input`.
     let microseconds = known(unsafe { (*input.as_ptr()).duration })?;
+    let microseconds = heard(microseconds, start_time_us(input));
     #[expect(clippy::cast_precision_loss, reason = "a duration for people; 2^53 µs are 285 years")]
     let seconds = microseconds as f64 / 1e6;
     (microseconds > 0).then_some(seconds)
@@ -249,9 +252,12 @@ unsafe fn stream_facts(index: usize, stream: *const AVStream) -> StreamFacts {
         is_float: codec.starts_with("pcm_f"),
         bit_rate: u64::try_from(parameters.bit_rate).unwrap_or(0),
         duration_seconds: known(stream.duration)
+            .map(|ticks| heard(ticks, known(stream.start_time)))
             .filter(|&ticks| ticks > 0)
             .map(|ticks| seconds(ticks, stream.time_base)),
         is_default: stream.disposition & AV_DISPOSITION_DEFAULT != 0,
+        priming_seconds: f64::from(parameters.initial_padding.max(0))
+            / f64::from(parameters.sample_rate.max(1)),
         profile: parameters.profile,
         // The mov demuxer keeps the tag of the sample entry: `enca` is ISO/IEC 23001-7's.
         is_encrypted: parameters.codec_tag == u32::from_le_bytes(*b"enca"),
@@ -259,6 +265,11 @@ unsafe fn stream_facts(index: usize, stream: *const AVStream) -> StreamFacts {
         tags: unsafe { dictionary::entries(stream.metadata) },
         codec,
     }
+}
+
+/// A length without what lies before 0, which is not heard: libav counts the pre-skip of Opus.
+fn heard(length: i64, start: Option<i64>) -> i64 {
+    length.saturating_add(start.map_or(0, |start| start.min(0)))
 }
 
 fn known(timestamp: i64) -> Option<i64> {

@@ -39,6 +39,9 @@ struct Room {
     hidden: u64,
     /// Samples per packet.
     packet: u64,
+    /// Samples before the sound that its encoder gives by itself, where readers count packets and not
+    /// by an edit list.
+    delay: Option<u64>,
     /// How many samples its encoder takes to settle, where its first packets can do without those
     /// before them.
     settling: u64,
@@ -50,16 +53,17 @@ impl Room {
         let rate = u64::from(rate);
         match format {
             // The delay has 12 bits. Packets borrow bytes of those before them: all are written.
-            Format::Mp3 => Some(Self { hidden: 2 * 1152, packet: 1152, settling: 0 }),
+            Format::Mp3 => {
+                Some(Self { hidden: 2 * 1152, packet: 1152, delay: Some(1105), settling: 0 })
+            }
             Format::M4a | Format::M4b => {
-                Some(Self { hidden: 2 * 1024, packet: 1024, settling: rate })
+                Some(Self { hidden: 2 * 1024, packet: 1024, delay: None, settling: rate })
             }
             // RFC 7845 section 4.2 has a decoder converge in 80 ms. Three times that is where nothing
             // was left to be measured of steady tones at 24 to 128 kbit/s.
-            Format::Opus | Format::Mka | Format::Webm => {
-                let delay = rate * 13 / 2000;
-                Some(Self { hidden: rate * 240 / 1000 - delay, packet: rate / 50, settling: rate })
-            }
+            Format::Opus => Some(Self::of_opus(rate, 240, rate)),
+            // Players count from the first packet here and would be late by all that is hidden.
+            Format::Mka | Format::Webm => Some(Self::of_opus(rate, 80, 0)),
             Format::Aac
             | Format::Ac3
             | Format::Ogg
@@ -70,6 +74,13 @@ impl Room {
             | Format::Wv
             | Format::Tta => None,
         }
+    }
+
+    /// With the encoder's own delay of 6.5 ms so many milliseconds.
+    const fn of_opus(rate: u64, milliseconds: u64, settling: u64) -> Self {
+        let delay = rate * 13 / 2000;
+        let hidden = rate * milliseconds / 1000 - delay;
+        Self { hidden, packet: rate / 50, delay: Some(delay), settling }
     }
 }
 
@@ -90,6 +101,16 @@ impl Lead {
         let step = if to / common <= most { to / common } else { 1 };
         let there = start.saturating_mul(to) / from;
         let hidden = most.min(there) / step * step;
+        // libav's decoders lose count where the packet of the end is also that of the start.
+        let is_short = room.zip(end).is_some_and(|(room, end)| {
+            let samples = end.saturating_sub(start).saturating_mul(to) / from;
+            room.delay.map(|delay| delay + hidden).is_some_and(|before| {
+                (before + samples).saturating_sub(1) / room.packet <= before / room.packet
+            })
+        });
+        if is_short {
+            return Self::default();
+        }
         let encoded = room.map(|room| {
             let both = room.packet / greatest_common_divisor(room.packet, step) * step;
             let unwritten = room.settling.min(there - hidden) / both * both;
@@ -155,6 +176,7 @@ mod tests {
         assert_eq!(early, (441, 480, 0, Some((0, 480))));
         let first = lead(0.0, Some(1.0), Format::M4a, 8000, 8000);
         assert_eq!(first, (0, 0, 4608, Some((0, 0))));
+        assert_eq!(lead(2.0, Some(2.001), Format::Mp3, 44_100, 44_100), (0, 0, 0, None));
         assert_eq!(lead(2.0, Some(3.0), Format::Flac, 44_100, 44_100), (0, 0, 0, None));
         assert_eq!(lead(2.0, None, Format::Flac, 44_100, 48_000), (882, 960, 0, None));
         assert_eq!(lead(2.0, None, Format::Flac, 47_999, 48_000), (1023, 1024, 0, None));

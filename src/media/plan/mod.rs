@@ -52,6 +52,8 @@ pub struct Plan {
     pub dither: bool,
     /// Which part of the recording.
     pub range: Range,
+    /// Samples per channel of the whole recording, where the decoder may give more.
+    pub source_samples: Option<u64>,
     /// Loudness to reach, in LUFS.
     pub loudness: Option<f64>,
     /// Gain in dB; known once the loudness is measured.
@@ -164,6 +166,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
         },
         dither: wants_dither(source, request, entry),
         range: request.range,
+        source_samples: probe.samples.filter(|_| request.exactness == Exactness::Ordinary),
         loudness: request.loudness,
         gain_db: None,
         encoder_gain_db: encoder_gain_db(request.format, bit_rate),
@@ -285,6 +288,7 @@ mod tests {
             chapters: Vec::new(),
             metadata: Metadata::default(),
             has_unread_tags: false,
+            samples: None,
             is_length_guessed: false,
             guessed_texts: Vec::new(),
             tags: Vec::new(),

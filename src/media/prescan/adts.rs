@@ -4,11 +4,6 @@ use std::io;
 
 use super::{FRAMES_MAX, Walk, id3};
 
-/// Whether a frame of ADTS starts here: the sync word, layer 0.
-pub(super) fn is_frame(header: &[u8]) -> bool {
-    matches!(header, [0xff, second, ..] if second & 0xf6 == 0xf0)
-}
-
 /// Weighs the tags behind `at`, going from frame to frame as libav's demuxer does. Whether it came to
 /// the end.
 pub(super) fn weigh(walk: &mut Walk<'_>, mut at: u64) -> io::Result<bool> {
@@ -50,6 +45,11 @@ mod tests {
         assert_eq!(hidden(file(&[&frames, &tag(5000, 3), &frames])), [51]);
         let junk = hidden(file(&[&frames, b"something else", &frame, &tag(5000, 3), &frames]));
         assert_eq!(junk, [48 + 14 + 16 + 3], "behind junk");
+        let junk = hidden(file(&[b"something else", &frames, &tag(5000, 3), &frames]));
+        assert_eq!(junk, [14 + 48 + 3], "junk at the start");
+        let none = b"ID3\x04\0\0\xff\xff\xff\xff";
+        let none = hidden(file(&[&frames, none, &frame, &tag(5000, 3), &frames]));
+        assert_eq!(none, [48 + 10 + 16 + 3], "behind what looks like a tag");
         let half = tag(3000, 3);
         let again = 48 + half.len() as u64 + 48 + 3;
         assert_eq!(hidden(file(&[&frames, &half, &frames, &half, &frames])), [51, again]);

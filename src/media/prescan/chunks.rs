@@ -16,6 +16,9 @@ pub(super) fn weigh(walk: &mut Walk<'_>, start: u64, number: fn([u8; 4]) -> u32)
             length = long_sound;
         }
         match &header[..4] {
+            b"fmt " => {
+                walk.bytes_per_second = number(walk.read_at(at + 16)?);
+            }
             b"data" => walk.promised(at + 8, length)?,
             b"ds64" => long_sound = u64::from_le_bytes(walk.read_at(at + 16)?),
             b"id3 " | b"ID3 " => {
@@ -36,7 +39,7 @@ pub(super) fn weigh(walk: &mut Walk<'_>, start: u64, number: fn([u8; 4]) -> u32)
             _ => {}
         }
         // Chunks begin at even places.
-        at = at.saturating_add(8 + length + length % 2);
+        at = at.saturating_add(8).saturating_add(length).saturating_add(length % 2);
     }
     Ok(())
 }
@@ -75,13 +78,16 @@ pub(super) fn hide_heavy_in_flv(walk: &mut Walk<'_>, start: u64) -> io::Result<b
 pub(super) fn weigh_w64(walk: &mut Walk<'_>, start: u64) -> io::Result<()> {
     const HEADER: u64 = 24;
     const SUMMARY_LIST: u128 = 0xbc94_5f92_5a52_d211_86dc_00c0_4f8e_db8a;
+    const FORMAT: u128 = 0x666d_7420_f3ac_d311_8cd1_00c0_4f8e_db8a;
     const DATA: u128 = 0x6461_7461_f3ac_d311_8cd1_00c0_4f8e_db8a;
     let mut at = start + 40;
     while walk.goes_on() {
         let name = u128::from_be_bytes(walk.read_at(at)?);
         // The header counts, and chunks begin at whole multiples of 8.
         let length = u64::from_le_bytes(walk.read_at(at + 16)?).max(HEADER);
-        if name == DATA {
+        if name == FORMAT {
+            walk.bytes_per_second = u32::from_le_bytes(walk.read_at(at + HEADER + 8)?);
+        } else if name == DATA {
             walk.promised(at + HEADER, length - HEADER)?;
         } else if name == SUMMARY_LIST {
             let entries = u64::from(u32::from_le_bytes(walk.read_at(at + HEADER)?));

@@ -46,16 +46,19 @@ pub(super) fn weigh_at(walk: &mut Walk<'_>, at: u64) -> io::Result<Option<u64>> 
     Ok(end)
 }
 
-fn end_of(walk: &mut Walk<'_>, at: u64) -> io::Result<Option<u64>> {
+/// Where the tag at `at` ends; `None` when there is none.
+pub(super) fn end_of(walk: &mut Walk<'_>, at: u64) -> io::Result<Option<u64>> {
     let header = match walk.read_at::<10>(at) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     };
-    if !header.starts_with(b"ID3") {
+    // As libav tells a tag from chance (section 3.1).
+    let [b'I', b'D', b'3', 0..=0xfe, 0..=0xfe, _, size @ ..] = header else { return Ok(None) };
+    if size.iter().any(|&byte| byte > 0x7f) {
         return Ok(None);
     }
     let footer = if header[3] >= 4 && header[5] & 0x10 != 0 { 10 } else { 0 };
-    Ok(Some(at + 10 + u64::from(synchsafe(&header[6..10])) + footer))
+    Ok(Some(at + 10 + u64::from(synchsafe(&size)) + footer))
 }
 
 /// Weighs the tag at `at`; where it ends, or `None` when there is none.

@@ -15,6 +15,7 @@ mod ebml;
 mod id3;
 mod mp4;
 mod mpeg;
+mod ogg;
 mod walk;
 
 use std::io::{self, SeekFrom};
@@ -30,7 +31,7 @@ const PIECES_MAX: usize = 400_000;
 const FRAMES_MAX: usize = 1 << 23;
 
 /// What the walk found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// What libav is to see in place of the file's own bytes; mostly nothing.
     Fine {
@@ -40,18 +41,18 @@ pub enum Verdict {
         is_heavy_for_all: bool,
         /// Where the file ends before its sound does by its own words.
         cut_off: Option<CutOff>,
+        /// Samples per channel, where libav counts them wrongly.
+        samples: Option<u64>,
     },
-    /// Too heavy, and in a place where it cannot be hidden.
+    /// Too heavy, and in a place where it cannot be hidden; or so long that it was not walked over.
     TooHeavy,
 }
 
 /// Sound that is not all there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CutOff {
-    /// Bytes that the file promises.
-    pub promised: u64,
-    /// Bytes that it has of them.
-    pub present: u64,
+    /// How long it is by the file's own words.
+    pub promised_seconds: f64,
 }
 
 /// Weighs the tags of every container that can hold many. The stream stands at its start afterwards.
@@ -72,15 +73,15 @@ pub fn scan(stream: &mut dyn ReadSeek) -> io::Result<Verdict> {
         }
     }
     // What was not walked over is not known to be light.
-    is_light &= walk.pieces > 0;
+    is_light &= !walk.is_overrun();
     match ape::hide_heavy(&mut walk) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         other => other?,
     }
-    let Walk { stream, mut overlays, is_heavy_for_all, cut_off, .. } = walk;
+    let Walk { stream, mut overlays, is_heavy_for_all, cut_off, samples, .. } = walk;
     overlays.sort_by_key(|overlay| overlay.at);
     stream.seek(SeekFrom::Start(0))?;
-    let fine = Verdict::Fine { overlays, is_heavy_for_all, cut_off };
+    let fine = Verdict::Fine { overlays, is_heavy_for_all, cut_off, samples };
     Ok(if is_light { fine } else { Verdict::TooHeavy })
 }
 
@@ -94,7 +95,7 @@ impl Walk<'_> {
             b"RIFF" | b"RF64" => chunks::weigh(self, start, u32::from_le_bytes)?,
             b"FORM" | b"RIFX" => chunks::weigh(self, start, u32::from_be_bytes)?,
             b"fLaC" => comments::hide_heavy_in_flac(self, start + 4)?,
-            b"OggS" => return comments::is_light_in_ogg(self, start),
+            b"OggS" => return ogg::is_light(self, start),
             b"\x1a\x45\xdf\xa3" => ebml::weigh(self, start)?,
             b"\x30\x26\xb2\x75" => asf::weigh(self, start)?,
             b"DSD " => chunks::hide_heavy_in_dsf(self, start)?,
@@ -117,8 +118,9 @@ impl Walk<'_> {
             {
                 mp4::weigh(self, start)?;
             }
-            magic if adts::is_frame(magic) => return adts::weigh(self, start),
-            _ => mpeg::hide_junk(self, start)?,
+            _ if mpeg::is_sound(self, start) || mpeg::hide_junk(self, start)? => {}
+            // Whatever else it is: libav finds raw AAC anywhere.
+            _ => return adts::weigh(self, start),
         }
         Ok(true)
     }

@@ -47,8 +47,13 @@ pub(super) struct Walk<'a> {
     pub(super) lists: Vec<(u64, &'static [u8])>,
     /// Pieces that may still be walked over.
     pub(super) pieces: usize,
+    /// Of the sound that follows, as the file says; 0 when it does not.
+    pub(super) bytes_per_second: u32,
     /// Set where the sound of a file that says its length is cut off.
     pub(super) cut_off: Option<CutOff>,
+    has_sound: bool,
+    /// Samples per channel, where libav counts them wrongly.
+    pub(super) samples: Option<u64>,
     /// Bytes of the stream, and where they start.
     window: Vec<u8>,
     window_at: u64,
@@ -63,7 +68,10 @@ impl<'a> Walk<'a> {
             weight: Weight::default(),
             lists: Vec::new(),
             pieces: PIECES_MAX,
+            bytes_per_second: 0,
             cut_off: None,
+            has_sound: false,
+            samples: None,
             window: Vec::new(),
             window_at: 0,
         }
@@ -92,15 +100,31 @@ impl<'a> Walk<'a> {
         Ok(&self.window)
     }
 
+    /// As many bytes as there are from `at` on, up to `most`, in place of what is in `buffer`.
+    pub(super) fn read_into(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        at: u64,
+        most: usize,
+    ) -> io::Result<()> {
+        buffer.clear();
+        self.stream.seek(SeekFrom::Start(at))?;
+        Read::take(&mut *self.stream, most as u64).read_to_end(buffer)?;
+        Ok(())
+    }
+
     /// Notes whether the sound from `at` on is as long as the file promises.
     pub(super) fn promised(&mut self, at: u64, promised: u64) -> io::Result<()> {
         let present = self.length()?.saturating_sub(at);
         let is_known = LENGTH_BITS
             .iter()
             .all(|bits| (u64::MAX >> (64 - bits)).abs_diff(promised) > UNKNOWN_WITHIN);
-        if is_known && promised > present && self.cut_off.is_none() {
-            self.cut_off = Some(CutOff { promised, present });
+        if is_known && promised > present && !self.has_sound && self.bytes_per_second > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "a length for people")]
+            let promised_seconds = promised as f64 / f64::from(self.bytes_per_second);
+            self.cut_off = Some(CutOff { promised_seconds });
         }
+        self.has_sound = true;
         Ok(())
     }
 
@@ -118,7 +142,14 @@ impl<'a> Walk<'a> {
     pub(super) fn found(&mut self, at: u64, bytes: &'static [u8], weight: Weight) {
         self.weight.entries = self.weight.entries.saturating_add(weight.entries);
         self.weight.bytes = self.weight.bytes.saturating_add(weight.bytes);
-        self.lists.push((at, bytes));
+        if weight.entries > 0 && self.lists.len() <= PIECES_MAX {
+            self.lists.push((at, bytes));
+        }
+    }
+
+    /// Whether more was found than can be hidden.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.pieces == 0 || self.overlays.len() > PIECES_MAX || self.lists.len() > PIECES_MAX
     }
 
     /// From libav and from everybody else.
@@ -128,6 +159,8 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn hide_from_libav(&mut self, at: u64, bytes: &[u8]) {
-        self.overlays.push(Overlay { at, bytes: bytes.to_vec() });
+        if self.overlays.len() <= PIECES_MAX {
+            self.overlays.push(Overlay { at, bytes: bytes.to_vec() });
+        }
     }
 }

@@ -26,6 +26,8 @@ use super::serial::Ran;
 const PRIMING_MAX: u64 = 4096;
 /// The same of Opus, which begins to sound right later: ours has 240 ms where it begins in the middle.
 const PRIMING_MAX_OPUS: u64 = 48 * 240;
+/// What encoders have of it at the most; the rest is sound.
+const PRIMING_OF_ENCODERS: u64 = 2624;
 
 /// How copying ended.
 pub enum Copy {
@@ -117,6 +119,11 @@ impl Copying<'_> {
             Stop::Impossible(String::from("the length of its packets is not known"))
         })?;
         let Leading { packets: leading, priming, late } = self.leading(demux, &mut samples)?;
+        if u64::from(priming) > PRIMING_OF_ENCODERS && !self.says_priming() {
+            return Err(Stop::Impossible(String::from(
+                "what lies before its start would be heard",
+            )));
+        }
         let header = leading.last().and_then(|last| self.fixed_header(&last.packet));
         let origin = StreamOrigin { input: demux.input(), index: self.plan.stream };
         let packets = Packets::Copied { origin, priming, sample_time: samples.sample_time() };
@@ -266,12 +273,12 @@ impl Copying<'_> {
                     && two & 0x0c != 0x0c;
                 is_header.then_some([one & 0x1e, two & 0x0c, u8::from(three >> 6 == 3)])
             }
-            // ADTS, ISO/IEC 14496-3 section 1.A.2.2: profile, rate, channels.
             // RFC 9639 section 9.1: rate, channels, depth. Two channels come in four ways.
             [0xff, one, two, three, ..] if codec == Some("flac") && one & 0xfe == 0xf8 => {
                 let channels = if three >> 4 < 8 { three >> 4 } else { 1 };
                 Some([two & 0x0f, channels, three & 0x0e])
             }
+            // ADTS, ISO/IEC 14496-3 section 1.A.2.2: profile, rate, channels.
             [0xff, one, two, three, ..] if codec == Some("aac") && one & 0xf6 == 0xf0 => {
                 Some([one & 0x08, two & 0xfd, three >> 6])
             }
@@ -360,10 +367,12 @@ impl Copying<'_> {
         self.watch.progress.enter(Stage::Writing);
         let damaged_packets = written.damaged_packets;
         let coded_bytes = written.coded_bytes;
+        let coded_samples = samples + u64::from(written.priming);
         written.mux.finish(self.sink, self.watch).map_err(|error| self.refused(error))?;
         Ok(Ran {
             samples_encoded: samples,
             coded_bytes,
+            coded_samples,
             sample_rate: u32::try_from(rate).unwrap_or(0),
             channels: self.plan.channels,
             priming_heard: if self.says_priming() { 0 } else { written.priming },

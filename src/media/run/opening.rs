@@ -43,25 +43,20 @@ pub fn open(
     let prepared = mux::prepare(plan, sink, metadata, watch)
         .map_err(|error| cannot("The container", error))?;
     let filter = frames.filter();
-    let (Some(shape), Some(time_base)) = (filter.output_shape(), filter.output_time_base()) else {
+    let Some(shape) = filter.output_shape() else {
         return Err(cannot("The resampler", Error::FilterNotFound));
     };
     // The command forgets the source's bits in any conversion; a lossless target needs them.
     let keeps_bits =
         filter.is_transparent() || (plan.is_lossless() && plan.exactness == Exactness::Ordinary);
-    let (lead, heard_until) = match plan.exactness {
-        Exactness::Ordinary => (filter.lead(), filter.heard_until(shape.sample_rate())),
-        Exactness::BitExact => Default::default(),
-    };
     let feed = Feed {
         shape,
-        time_base,
         source_bits: if keeps_bits { frames.reader().bits_per_raw_sample() } else { 0 },
         global_header: prepared.wants_global_header(),
     };
     let mut encode = Encode::open(plan, &feed)
         .map_err(|error| cannot(&format!("The encoder \"{}\"", plan.encoder), error))?;
-    encode.heed(lead, heard_until);
+    encode.heed(frames.lead(), frames.heard_until());
     if let Some(samples) = encode.frame_size() {
         frames.filter().set_frame_size(samples);
     }

@@ -3,6 +3,7 @@
 use ffmpeg_next::{Error, Packet, frame};
 
 use super::super::failure::{Failure, FailureCode, Stage};
+use super::super::ffi::packet;
 use super::super::io::Watch;
 use super::super::limits::Limits;
 use super::super::plan::Plan;
@@ -120,7 +121,10 @@ impl<'a> Reader<'a> {
         }
         match self.demux.pull() {
             Pulled::Packet(packet) if is_chained_header(&packet) => {}
-            Pulled::Packet(packet) => {
+            Pulled::Packet(mut packet) => {
+                if self.plan.source_samples.is_some() {
+                    packet::set_discard(&mut packet, 0);
+                }
                 if self.decode.push(&packet) == Decoded::Damaged {
                     self.damaged_packets += 1;
                 }

@@ -24,6 +24,8 @@ pub struct Ran {
     pub samples_encoded: u64,
     /// Bytes of the encoded packets, without the container.
     pub coded_bytes: u64,
+    /// Samples per channel in those packets, heard or not.
+    pub coded_samples: u64,
     /// Rate of the output in Hz.
     pub sample_rate: u32,
     /// Channels of the output.
@@ -52,16 +54,15 @@ pub fn run(
     let mut frames = Frames::open(plan, watch, reader)?;
     let Opened { feed, mut encode, mut mux } =
         opening::open(plan, watch, &mut frames, sink, metadata)?;
-    let mut coded_bytes = 0;
+    let mut coded = Coded::default();
     let mut frame = frame::Audio::empty();
     while frames.next(&mut frame)? {
-        watch.progress.heard(&frame, encode.heard_of(frame.samples()));
-        encode.push(&mut frame).map_err(|error| cannot_encode(plan, error, watch))?;
-        coded_bytes += drain(&mut encode, &mut mux, watch)?;
+        encode.push(&frame).map_err(|error| cannot_encode(plan, error, watch))?;
+        coded.drain(&mut encode, &mut mux, watch)?;
     }
     encode.close().map_err(|error| cannot_finish(error, watch))?;
-    coded_bytes += drain(&mut encode, &mut mux, watch)?;
-    if encode.samples() == 0 {
+    coded.drain(&mut encode, &mut mux, watch)?;
+    if frames.heard() == 0 {
         return Err(frames.reader().nothing_came_out());
     }
     if let Some(reason) = watch.cancel.reason() {
@@ -71,29 +72,39 @@ pub fn run(
     watch.progress.shape(Waveform::finish);
     mux.finish(sink, watch).map_err(|error| cannot_finish(error, watch))?;
     Ok(Ran {
-        samples_encoded: encode.samples(),
-        coded_bytes,
+        samples_encoded: frames.heard(),
+        coded_bytes: coded.bytes,
+        coded_samples: coded.samples,
         sample_rate: feed.shape.sample_rate(),
         channels: feed.shape.channels(),
         priming_heard: 0,
-        tamed: encode.tamed(),
+        tamed: frames.tamed(),
         read: frames.reader().read(),
     })
 }
 
-/// Writes what the encoder has ready; how many bytes of coded sound that were.
-fn drain(encode: &mut Encode, mux: &mut Mux, watch: &Watch) -> Result<u64, Failure> {
-    let cannot = |error: Error, stage: Stage| {
-        let message = format!("The output cannot be made: {error}.");
-        failed(error, Failure::new(FailureCode::Internal, stage, message), watch)
-    };
-    let mut bytes = 0;
-    while let Some(packet) = encode.pull().map_err(|error| cannot(error, Stage::Encoding))? {
-        watch.progress.encoded();
-        bytes += packet.size() as u64;
-        mux.push(packet).map_err(|error| cannot(error, Stage::Writing))?;
+/// What was written.
+#[derive(Default)]
+struct Coded {
+    bytes: u64,
+    samples: u64,
+}
+
+impl Coded {
+    /// Writes what the encoder has ready.
+    fn drain(&mut self, encode: &mut Encode, mux: &mut Mux, watch: &Watch) -> Result<(), Failure> {
+        let cannot = |error: Error, stage: Stage| {
+            let message = format!("The output cannot be made: {error}.");
+            failed(error, Failure::new(FailureCode::Internal, stage, message), watch)
+        };
+        while let Some(packet) = encode.pull().map_err(|error| cannot(error, Stage::Encoding))? {
+            watch.progress.encoded();
+            self.bytes += packet.size() as u64;
+            self.samples += u64::try_from(packet.duration()).unwrap_or(0);
+            mux.push(packet).map_err(|error| cannot(error, Stage::Writing))?;
+        }
+        Ok(())
     }
-    Ok(bytes)
 }
 
 /// Why an encoder does not take a frame.

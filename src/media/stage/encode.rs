@@ -1,11 +1,11 @@
 //! Frames in, packets out.
 
 use ffmpeg_next::codec::encoder::audio::Encoder;
-use ffmpeg_next::{Error, Packet, Rational, Rescale, frame};
+use ffmpeg_next::{Error, Packet, Rational, frame};
 
 use super::super::ffi::encoder::{self, EncoderSettings};
 use super::super::ffi::graph::Shape;
-use super::super::ffi::{packet, samples};
+use super::super::ffi::packet;
 use super::super::plan::{Encoded, Lead, Plan};
 use super::super::request::Exactness;
 
@@ -18,10 +18,8 @@ const TTA_LEAST_BYTES: usize = 16;
 /// What an encoder is opened for.
 #[derive(Debug)]
 pub struct Feed {
-    /// Shape of the frames.
+    /// Shape of the frames, which are timed in samples.
     pub shape: Shape,
-    /// What their timestamps count.
-    pub time_base: Rational,
     /// Significant bits of the source's samples, 0 when unknown.
     pub source_bits: u32,
     /// Whether the muxer wants codec headers in the container.
@@ -35,23 +33,13 @@ pub struct Encode {
     least_bytes: usize,
     /// Samples that the last frame must have.
     least_samples: usize,
-    /// Whether samples that are no numbers would do harm.
-    tames: bool,
-    tamed: u64,
-    filter_time_base: Rational,
     time_base: Rational,
-    /// Whether the source's timestamps are taken over, as the command does.
-    heeds_clock: bool,
-    expected_pts: i64,
-    /// Samples handed over before the sound.
-    lead_in: u64,
     /// Packets still to come that are not written.
     unwritten_packets: u64,
     /// Samples before the sound in packets that are written.
     hidden: u64,
     /// How many samples the sound has, when more may be handed over.
     end: Option<u64>,
-    samples: u64,
 }
 
 impl Encode {
@@ -84,17 +72,10 @@ impl Encode {
             encoder,
             least_bytes,
             least_samples,
-            tames: !plan.is_lossless(),
-            tamed: 0,
-            filter_time_base: feed.time_base,
             time_base,
-            heeds_clock: plan.exactness == Exactness::BitExact,
-            expected_pts: 0,
-            lead_in: 0,
             unwritten_packets: 0,
             hidden: 0,
             end: None,
-            samples: 0,
         })
     }
 
@@ -103,8 +84,6 @@ impl Encode {
     pub fn heed(&mut self, lead: Lead, end: Option<u64>) {
         if let Some(Encoded { unwritten_packets, hidden }) = lead.encoded {
             (self.unwritten_packets, self.hidden) = (unwritten_packets, hidden);
-            self.lead_in = lead.before;
-            self.expected_pts = -i64::try_from(lead.before).unwrap_or(0);
         }
         self.end = end;
     }
@@ -133,51 +112,15 @@ impl Encode {
         self.encoder.codec().and_then(|codec| encoder::fixed_frame_size(&self.encoder, codec))
     }
 
-    /// Samples per channel encoded so far, as far as they are heard.
-    #[must_use]
-    pub fn samples(&self) -> u64 {
-        let heard = self.samples.saturating_sub(self.lead_in);
-        self.end.map_or(heard, |end| heard.min(end))
-    }
-
-    /// Which samples of the next frame, if it has `samples`, are heard: the first, and the first
-    /// behind them.
-    #[must_use]
-    pub fn heard_of(&self, samples: usize) -> (usize, usize) {
-        let within = |bound: u64| {
-            let bound = bound.saturating_sub(self.samples);
-            usize::try_from(bound).unwrap_or(usize::MAX).min(samples)
-        };
-        let end = self.end.map_or(samples, |end| within(self.lead_in.saturating_add(end)));
-        (within(self.lead_in).min(end), end)
-    }
-
-    /// Samples, over all channels, that were no numbers or far beyond full scale.
-    #[must_use]
-    pub fn tamed(&self) -> u64 {
-        self.tamed
-    }
-
     /// Hands a frame over. All packets must have been pulled before.
     ///
     /// # Errors
-    /// What libav says.
-    pub fn push(&mut self, frame: &mut frame::Audio) -> Result<(), Error> {
-        // A source's clock may jump or start late; what is heard does not.
-        let pts = frame
-            .pts()
-            .filter(|_| self.heeds_clock)
-            .map_or(self.expected_pts, |pts| pts.rescale(self.filter_time_base, self.time_base));
-        frame.set_pts(Some(pts));
-        self.expected_pts = pts.saturating_add(i64::try_from(frame.samples()).unwrap_or(0));
+    /// ENOTSUP for a last frame that is so short that libav would end the process; what libav says.
+    pub fn push(&mut self, frame: &frame::Audio) -> Result<(), Error> {
         let bytes = frame.samples() * usize::from(frame.channels()) * frame.format().bytes();
         if bytes < self.least_bytes || frame.samples() < self.least_samples {
             return Err(Error::Other { errno: libc::ENOTSUP });
         }
-        if self.tames {
-            self.tamed += samples::tame(frame)?;
-        }
-        self.samples += frame.samples() as u64;
         self.encoder.send_frame(frame)
     }
 

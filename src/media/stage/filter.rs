@@ -7,7 +7,6 @@ use ffmpeg_next::{Error, Rational, frame};
 use super::super::ffi::graph::{AudioGraph, Chain, Shape, metered};
 use super::super::loudness::{Loudness, Measured};
 use super::super::plan::{Accepts, Lead, Plan};
-use super::super::request::Range;
 
 /// The conversion from the source's shape to the encoder's.
 ///
@@ -17,7 +16,9 @@ use super::super::request::Range;
 pub struct Filter {
     main: AudioGraph,
     shape: Shape,
-    range: Range,
+    /// Where the range starts and ends, in samples of the source.
+    start: u64,
+    end: Option<u64>,
     lead: Lead,
     samples_in: u64,
     adapter: Option<Adapter>,
@@ -52,16 +53,17 @@ impl Filter {
     /// The chain, cut to the plan's range and what leads to it.
     fn with(first: &frame::Audio, plan: &Plan, chain: Chain, lead: Lead) -> Result<Self, Error> {
         let shape = Shape::of_frame(first);
-        let samples = (!plan.range.is_whole()).then(|| {
-            let (start, end) = plan.range.in_samples(shape.sample_rate());
-            (start - lead.source_before, end.map(|end| end + lead.source_behind))
-        });
+        let (start, end) = plan.range.in_samples(shape.sample_rate());
+        let end = end.into_iter().chain(plan.source_samples).min();
+        let samples = (start > 0 || end.is_some())
+            .then(|| (start - lead.source_before, end.map(|end| end + lead.source_behind)));
         let dropped = if lead.encoded.is_some() { 0 } else { lead.before };
         let main = AudioGraph::build(&shape, &Chain { samples, dropped, ..chain })?;
         Ok(Self {
             main,
             shape,
-            range: plan.range,
+            start,
+            end,
             lead,
             samples_in: 0,
             adapter: None,
@@ -84,35 +86,37 @@ impl Filter {
     /// more come behind them, for the encoder alone.
     #[must_use]
     pub fn heard_until(&self, sample_rate: u32) -> Option<u64> {
-        self.range_samples(sample_rate).filter(|_| self.lead.encoded.is_some())
+        self.range_samples(sample_rate).filter(|_| self.has_more())
     }
 
     /// How many samples the encoder may be given at the most, as far as that is known yet.
     #[must_use]
     pub fn limit(&self, sample_rate: u32) -> Option<u64> {
-        self.range_samples(sample_rate).filter(|_| self.lead.encoded.is_none())
+        self.range_samples(sample_rate).filter(|_| !self.has_more())
     }
 
     /// The same when everything is handed over: what that comes to, nearest. The resampler gives up
     /// to two samples more.
     #[must_use]
     pub fn final_limit(&self, sample_rate: u32) -> Option<u64> {
-        let (_, end) = self.range.in_samples(self.shape.sample_rate());
-        let has_more = self.lead.encoded.is_some() && end.is_some_and(|end| end <= self.samples_in);
-        let end = end.map_or(self.samples_in, |end| end.min(self.samples_in));
+        let has_more = self.has_more() && self.end.is_some_and(|end| end <= self.samples_in);
+        let end = self.end.map_or(self.samples_in, |end| end.min(self.samples_in));
         (!has_more).then(|| self.lead_in() + self.scaled(end, sample_rate))
     }
 
+    /// Whether the encoder gets more than the range at its end.
+    fn has_more(&self) -> bool {
+        self.lead.encoded.is_some() && self.lead.source_behind > 0
+    }
+
     fn range_samples(&self, sample_rate: u32) -> Option<u64> {
-        let (_, end) = self.range.in_samples(self.shape.sample_rate());
-        end.map(|end| self.scaled(end, sample_rate))
+        self.end.map(|end| self.scaled(end, sample_rate))
     }
 
     /// The samples from the start of the range to `end`, which counts the source's, at another rate.
     fn scaled(&self, end: u64, sample_rate: u32) -> u64 {
         let rate = u128::from(self.shape.sample_rate().max(1));
-        let (start, _) = self.range.in_samples(self.shape.sample_rate());
-        let scaled = u128::from(end.saturating_sub(start)) * u128::from(sample_rate);
+        let scaled = u128::from(end.saturating_sub(self.start)) * u128::from(sample_rate);
         u64::try_from((scaled + rate / 2) / rate).unwrap_or(u64::MAX)
     }
 

@@ -6,15 +6,11 @@
 
 use std::io::{self, SeekFrom};
 
+use crate::media::bits::ogg::{CHECKSUM, HEADER, checksum};
 use crate::media::io::Place;
 
 /// Name of the comment that keeps the place.
 pub const KEPT: &str = "R";
-
-/// Header of a page before its segment table (RFC 3533 section 6).
-const PAGE_HEADER: usize = 27;
-/// Where the checksum stands in it.
-const CHECKSUM: std::ops::Range<usize> = 22..26;
 
 /// The text that keeps the place of `comments`, or `None` when there are none.
 #[must_use]
@@ -70,7 +66,7 @@ fn comment_packet(place: &mut dyn Place) -> io::Result<(Vec<Piece>, Vec<u8>)> {
     let (mut at, mut number) = (0_u64, 0);
     let (mut pieces, mut packet) = (Vec::new(), Vec::new());
     loop {
-        let mut header = [0; PAGE_HEADER];
+        let mut header = [0; HEADER];
         place.seek(SeekFrom::Start(at))?;
         place.read_exact(&mut header)?;
         if &header[..4] != b"OggS" {
@@ -78,7 +74,7 @@ fn comment_packet(place: &mut dyn Place) -> io::Result<(Vec<Piece>, Vec<u8>)> {
         }
         let mut lacing = vec![0; usize::from(header[26])];
         place.read_exact(&mut lacing)?;
-        let body_at = PAGE_HEADER + lacing.len();
+        let body_at = HEADER + lacing.len();
         let body: usize = lacing.iter().map(|&value| usize::from(value)).sum();
         if number > 0 {
             let end = lacing.iter().position(|&value| value < 255);
@@ -137,19 +133,6 @@ pub fn entries(comments: &[(String, String)]) -> Vec<u8> {
         bytes.extend_from_slice(text.as_bytes());
         bytes
     })
-}
-
-/// CRC-32 of a page: polynomial 0x04c11db7, nothing reflected, nothing inverted.
-fn checksum(page: &[u8]) -> u32 {
-    static TABLE: std::sync::OnceLock<[u32; 256]> = std::sync::OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        std::array::from_fn(|byte| {
-            (0..8).fold((byte as u32) << 24, |sum, _| {
-                if sum & 0x8000_0000 == 0 { sum << 1 } else { sum << 1 ^ 0x04c1_1db7 }
-            })
-        })
-    });
-    page.iter().fold(0, |sum: u32, &byte| sum << 8 ^ table[usize::from((sum >> 24) as u8 ^ byte)])
 }
 
 #[cfg(test)]
