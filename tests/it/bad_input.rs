@@ -1,10 +1,11 @@
 //! Every bad input gets a clear answer, leaves nothing behind, and the server serves on.
 
 use std::io::Write;
+use std::process::Command;
 
 use crate::support::client::{BOUNDARY, Client, form, read_answer};
-use crate::support::recording::plain_wav;
-use crate::support::{Server, wait_for};
+use crate::support::recording::{music, plain_wav};
+use crate::support::{AUDIOMILL, Server, wait_for};
 
 fn raw_form(client: &Client, body: &str) -> (u16, String) {
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
@@ -215,4 +216,41 @@ fn a_file_of_any_size_is_stopped_at_the_limit_without_being_told_its_length() {
         assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
     }
     wait_for("nothing is left", 10, || server.files().is_empty());
+}
+
+#[test]
+fn a_recording_that_breaks_off_is_told_with_both_lengths() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, options) in [
+        ("a.wav", &["-c:a", "pcm_s16le"][..]),
+        ("float.wav", &["-c:a", "pcm_f32le"]),
+        ("law.wav", &["-c:a", "pcm_alaw"]),
+        ("long.wav", &["-rf64", "always"]),
+        ("a.w64", &[]),
+        ("a.flac", &[]),
+        ("a.aiff", &[]),
+    ] {
+        let file = music(folder.path(), name, 10, options);
+        let bytes = std::fs::read(&file).expect("read");
+        std::fs::write(&file, &bytes[..bytes.len() * 6 / 10]).expect("cut off");
+        let output = folder.path().join("out.mp3");
+        let ran =
+            Command::new(AUDIOMILL).args(["convert", "--force"]).args([&file, &output]).output();
+        let ran = ran.expect("audiomill runs");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{name}: {said}");
+        let both = "breaks off at 0:0";
+        assert!(said.contains(both) && said.contains("promises 0:10"), "{name}: {said}");
+    }
+    // Who writes into a pipe cannot know: no false alarm.
+    let piped = folder.path().join("piped.wav");
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=d=2", "-f", "wav", "-"])
+        .output()
+        .expect("the ffmpeg command");
+    std::fs::write(&piped, made.stdout).expect("written");
+    let output = folder.path().join("out.flac");
+    let ran = Command::new(AUDIOMILL).args(["convert", "--force"]).args([&piped, &output]).output();
+    let ran = ran.expect("audiomill runs");
+    assert!(ran.status.success() && ran.stderr.is_empty());
 }

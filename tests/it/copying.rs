@@ -343,3 +343,23 @@ fn the_sound_of_a_film_is_copied_without_a_word_on_its_pictures() {
         assert_eq!(packets(&output), packets(&input), "{name}");
     }
 }
+
+#[test]
+fn what_was_cut_away_is_not_heard_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let wav = music(folder.path(), "in.wav", 4, &[]);
+    let cut = folder.path().join("cut.m4a");
+    let ran = convert(&["--force", "--start", "1", "--end", "3"], &wav, &cut);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    for (target, is_copied) in [("m4a", true), ("aac", false), ("mka", false)] {
+        let output = folder.path().join(format!("again.{target}"));
+        let ran = convert(&["--force"], &cut, &output);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{said}");
+        assert_eq!(
+            said.contains("what lies before its start would be heard"),
+            !is_copied,
+            "{said}"
+        );
+    }
+}

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::AUDIOMILL;
-use crate::support::recording::{decoded_samples, stream_entry};
+use crate::support::recording::{decoded_samples, music, stream_entry};
 
 const RATES: [u32; 6] = [8_000, 22_050, 44_100, 48_000, 96_000, 192_000];
 const CHANNELS: [u16; 3] = [1, 2, 6];
@@ -206,4 +206,27 @@ fn compare_table(more: &BTreeMap<(usize, usize), Vec<i64>>) {
     }
     let known = std::fs::read_to_string(TABLE).unwrap_or_default();
     assert!(known == table, "{TABLE} is not what came out:\n{table}");
+}
+
+#[test]
+fn a_single_page_of_vorbis_is_as_long_as_it_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let convert = |from: &Path, to: &Path| {
+        let ran = Command::new(AUDIOMILL).args(["convert", "--force"]).args([from, to]).output();
+        let ran = ran.expect("audiomill runs");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.is_empty(), "{said}");
+    };
+    for count in [777_u64, 12_345, 22_050, 39_690] {
+        let filter = format!("atrim=end_sample={count}");
+        let wav = music(folder.path(), "in.wav", 2, &["-af", &filter]);
+        let vorbis = path("in.ogg");
+        convert(&wav, &vorbis);
+        assert_eq!(oggdec_samples(&vorbis, 2), count);
+        convert(&vorbis, &path("out.wav"));
+        assert_eq!(decoded_samples(&path("out.wav")), count, "decoded");
+        convert(&vorbis, &path("out.ogg"));
+        assert_eq!(oggdec_samples(&path("out.ogg"), 2), count, "copied");
+    }
 }

@@ -353,7 +353,7 @@ impl Work<'_> {
 /// or, as iTunes does, by a text of four numbers, the last of which it is.
 fn declared_samples(probe: &Probe, stream: &AudioStream) -> Option<u64> {
     if !matches!(probe.container.as_str(), "mp4" | "flac") {
-        return None;
+        return probe.samples;
     }
     let by_text = probe.tags.iter().find(|(name, _)| name == "iTunSMPB");
     let by_text = by_text
