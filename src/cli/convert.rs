@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Ended, Outcome, Refused, cause, open_source, say};
 use crate::base::{CancelToken, StopReason};
 use crate::media::convert::plan_only;
+use crate::media::cores::Cores;
 use crate::media::failure::FailureCode;
 use crate::media::options::{OPTIONS, parse};
 use crate::media::request::Exactness;
@@ -37,8 +38,7 @@ pub(super) fn command() -> Command {
                 .long(option.name.replace('_', "-"))
                 .value_name(option.values)
                 .help(option.help)
-                .allow_hyphen_values(true)
-                .hide(!option.built),
+                .allow_hyphen_values(true),
         )
     })
 }
@@ -65,6 +65,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         request,
         adjustment: None,
         limits: Limits::of_a_person(),
+        cores: Cores::of_this_machine(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

@@ -13,6 +13,7 @@ use super::live::Running;
 use super::store::sqlite::{Claimed, Published};
 use crate::base::{ArtifactId, CancelToken};
 use crate::media::catalog::Catalog;
+use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
 use crate::media::failure::{Failure, FailureCode, Stage};
 use crate::media::progress::Snapshot;
@@ -26,6 +27,7 @@ pub use crate::media::Waveform;
 pub struct Executor {
     storage: LocalStorage,
     limits: Limits,
+    cores: Cores,
     crash_record: Option<Arc<CrashRecord>>,
 }
 
@@ -46,7 +48,7 @@ impl Executor {
         limits: Limits,
         crash_record: Option<Arc<CrashRecord>>,
     ) -> Self {
-        Self { storage, limits, crash_record }
+        Self { storage, limits, cores: Cores::of_this_machine(), crash_record }
     }
 
     /// Converts the claimed job's source and stores the result under its final name. Blocks.
@@ -78,6 +80,7 @@ impl Executor {
             request,
             adjustment: None,
             limits: self.limits,
+            cores: self.cores.clone(),
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),
         };

@@ -40,7 +40,7 @@ impl Cores {
         state.conversions += 1;
         state.lanes += 1;
         drop(state);
-        Share { cores: self.clone(), most: most.clamp(1, self.total), lent: Arc::default() }
+        Share { cores: self.clone(), most: most.clamp(1, self.total), used: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -48,13 +48,21 @@ impl Cores {
     }
 }
 
-/// The part of one conversion. Its first core goes back when it is dropped.
+/// The part of one conversion. Its own core goes back when it is dropped.
 #[derive(Debug)]
 pub struct Share {
     cores: Cores,
     most: usize,
-    /// Lanes beyond the first, under the lock of `cores`.
-    lent: Arc<Mutex<usize>>,
+    used: Arc<Mutex<Use>>,
+}
+
+/// What a conversion works on.
+#[derive(Debug, Default)]
+struct Use {
+    /// Whether its own core is at work.
+    own: bool,
+    /// Cores beyond that.
+    lent: usize,
 }
 
 impl Share {
@@ -64,18 +72,24 @@ impl Share {
         self.most
     }
 
-    /// Another core, when one is idle and no other conversion has a better right to it.
+    /// A core for another lane: its own, or one that is idle and that no other conversion has a
+    /// better right to.
     #[must_use]
-    pub fn another(&self) -> Option<Lent> {
+    pub fn core(&self) -> Option<Core> {
         let mut state = self.cores.lock();
-        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
-        let fair = self.cores.total.div_ceil(state.conversions.max(1)).min(self.most);
-        if state.lanes >= self.cores.total || *lent + 1 >= fair {
-            return None;
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own = !used.own;
+        if is_own {
+            used.own = true;
+        } else {
+            let fair = self.cores.total.div_ceil(state.conversions.max(1)).min(self.most);
+            if state.lanes >= self.cores.total || used.lent + 1 >= fair {
+                return None;
+            }
+            state.lanes += 1;
+            used.lent += 1;
         }
-        state.lanes += 1;
-        *lent += 1;
-        Some(Lent { cores: self.cores.clone(), lent: Arc::clone(&self.lent) })
+        Some(Core { cores: self.cores.clone(), used: Arc::clone(&self.used), is_own })
     }
 }
 
@@ -87,18 +101,24 @@ impl Drop for Share {
     }
 }
 
-/// A core that a conversion has beyond its first, until this is dropped.
+/// A core that a lane works on, until this is dropped.
 #[derive(Debug)]
-pub struct Lent {
+pub struct Core {
     cores: Cores,
-    lent: Arc<Mutex<usize>>,
+    used: Arc<Mutex<Use>>,
+    is_own: bool,
 }
 
-impl Drop for Lent {
+impl Drop for Core {
     fn drop(&mut self) {
         let mut state = self.cores.lock();
-        state.lanes -= 1;
-        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_own {
+            used.own = false;
+        } else {
+            state.lanes -= 1;
+            used.lent -= 1;
+        }
     }
 }
 
@@ -110,23 +130,27 @@ mod tests {
     fn one_conversion_gets_all_and_several_get_as_much_each() {
         let cores = Cores::new(4);
         let first = cores.join(usize::MAX);
-        let mut lent: Vec<_> = (0..3).map(|_| first.another().expect("idle")).collect();
-        assert!(first.another().is_none(), "all four are at work");
+        let mut lanes: Vec<_> = (0..4).map(|_| first.core().expect("idle")).collect();
+        assert!(first.core().is_none(), "all four are at work");
         let second = cores.join(usize::MAX);
-        assert!(second.another().is_none());
-        lent.pop();
-        assert!(second.another().is_none(), "five were at work");
-        lent.pop();
-        assert!(first.another().is_none(), "the first has its half");
-        let its = second.another().expect("the second has not");
-        drop((first, lent));
-        let all = [second.another(), second.another()];
-        assert!(all.iter().all(Option::is_some) && second.another().is_none());
-        drop((its, all, second));
+        let own = second.core().expect("everybody has one");
+        assert!(second.core().is_none());
+        lanes.pop();
+        assert!(second.core().is_none(), "five were at work");
+        lanes.pop();
+        assert!(first.core().is_none(), "the first has its half");
+        let its = second.core().expect("the second has not");
+        drop(lanes.remove(0));
+        lanes.push(first.core().expect("its own again"));
+        assert!(first.core().is_none());
+        drop((first, lanes));
+        let all = [second.core(), second.core()];
+        assert!(all.iter().all(Option::is_some) && second.core().is_none());
+        drop((own, its, all, second));
         let alone = cores.join(2);
-        let lent = alone.another();
-        assert!(lent.is_some() && alone.another().is_none(), "no more than it may");
-        drop((lent, alone));
+        let lanes = [alone.core(), alone.core(), alone.core()];
+        assert_eq!(lanes.iter().flatten().count(), 2, "no more than it may");
+        drop((lanes, alone));
         let state = cores.lock();
         assert_eq!((state.conversions, state.lanes), (0, 0));
     }

@@ -27,6 +27,7 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod sniff;
+pub mod splice;
 pub mod stage;
 pub mod waveform;
 pub mod wrap;

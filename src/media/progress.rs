@@ -1,6 +1,6 @@
 //! How far a conversion is: written by its thread, read by anyone; counters without locks.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +26,8 @@ pub struct Progress {
     duration_us: AtomicU64,
     source_bytes: AtomicU64,
     source_length: AtomicU64,
+    /// Whether the position is that of what is written: what is decoded may be far ahead.
+    follows_output: AtomicBool,
     output_bytes: AtomicU64,
     /// Reads, writes and frames, counted to see that something moves.
     moves: AtomicU64,
@@ -76,6 +78,7 @@ impl Default for Progress {
             duration_us: AtomicU64::new(0),
             source_bytes: AtomicU64::new(0),
             source_length: AtomicU64::new(0),
+            follows_output: AtomicBool::new(false),
             output_bytes: AtomicU64::new(0),
             moves: AtomicU64::new(0),
             waveform: Mutex::default(),
@@ -122,6 +125,7 @@ impl Progress {
         ] {
             counter.store(0, Ordering::Relaxed);
         }
+        self.follows_output.store(false, Ordering::Relaxed);
     }
 
     /// Says how long the source is.
@@ -149,7 +153,23 @@ impl Progress {
         self.moved();
         self.frames_decoded.fetch_add(1, Ordering::Relaxed);
         self.samples_decoded.fetch_add(samples, Ordering::Relaxed);
-        self.position_us.fetch_max(microseconds(position_seconds), Ordering::Relaxed);
+        if !self.follows_output.load(Ordering::Relaxed) {
+            self.position_us.fetch_max(microseconds(position_seconds), Ordering::Relaxed);
+        }
+    }
+
+    /// Says that the position is that of what is written from now on.
+    pub fn follow_output(&self) {
+        self.follows_output.store(true, Ordering::Relaxed);
+    }
+
+    /// Says how many samples are written, at a rate in Hz.
+    pub fn written(&self, samples: u64, sample_rate: u32) {
+        if self.follows_output.load(Ordering::Relaxed) {
+            #[expect(clippy::cast_precision_loss, reason = "a position for people")]
+            let seconds = samples as f64 / f64::from(sample_rate.max(1));
+            self.position_us.fetch_max(microseconds(seconds), Ordering::Relaxed);
+        }
     }
 
     /// Counts one encoded frame.

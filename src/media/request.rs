@@ -203,6 +203,8 @@ pub struct Request {
     pub chapters: Carry,
     /// Tags to set whatever the source says: libav's generic key and the text.
     pub overrides: Vec<(&'static str, String)>,
+    /// Cores it may work on at the most.
+    pub threads: usize,
     /// For comparisons with the command.
     pub exactness: Exactness,
 }
@@ -226,6 +228,7 @@ impl Request {
             cover: Carry::Keep,
             chapters: Carry::Keep,
             overrides: Vec::new(),
+            threads: usize::MAX,
             exactness: Exactness::Ordinary,
         }
     }

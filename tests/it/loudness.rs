@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use audiomill::base::CancelToken;
 use audiomill::media::convert::measure;
+use audiomill::media::cores::Cores;
 use audiomill::media::loudness::adjusted_together;
 use audiomill::media::{Conversion, Format, Limits, Progress, Request, Sink, Source, convert};
 use serde_json::Value;
@@ -108,6 +109,7 @@ fn an_album_keeps_its_levels() {
         request: Request { loudness: Some(target), ..Request::new(Format::Wav) },
         adjustment: None,
         limits: Limits::default(),
+        cores: Cores::new(1),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

@@ -24,5 +24,6 @@ mod probe;
 mod protocol;
 mod referees;
 mod samples;
+mod segmented;
 mod sign_in;
 mod waveform;

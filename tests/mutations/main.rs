@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use audiomill::base::CancelToken;
+use audiomill::media::cores::Cores;
 use audiomill::media::request::Reencode;
 use audiomill::media::{Conversion, Format, Limits, Progress, Request, Sink, Source, convert};
 use support::recording::{ffmpeg, music};
@@ -146,6 +147,7 @@ fn run(bytes: Vec<u8>, format: Format, reencode: Reencode) -> &'static str {
         request: Request { reencode, ..Request::new(format) },
         adjustment: None,
         limits: Limits { decoded_seconds: 600.0, ..Limits::default() },
+        cores: Cores::new(2),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

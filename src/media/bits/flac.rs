@@ -47,14 +47,17 @@ pub fn renumbered(frame: &[u8], number: u32) -> Option<Vec<u8>> {
         _ => 0,
     };
     let own = NUMBER + before..NUMBER + before + block_size + sample_rate;
-    let body = frame.get(own.end + SUM_8..frame.len().checked_sub(SUM_16)?)?;
+    let header = own.end + SUM_8;
+    let (rest, sum) = frame.get(header..)?.split_last_chunk::<SUM_16>()?;
     let mut renumbered = Vec::with_capacity(frame.len() + 6);
     renumbered.extend_from_slice(&frame[..NUMBER]);
     put_number(&mut renumbered, number);
     renumbered.extend_from_slice(&frame[own]);
     renumbered.push(crc_8(&renumbered));
-    renumbered.extend_from_slice(body);
-    let sum = crc_16(&renumbered);
+    // What the rest adds to the sum stays the same: it need not be gone through again.
+    let change = crc_16(&frame[..header]) ^ crc_16(&renumbered);
+    let sum = u16::from_be_bytes(*sum) ^ followed_by_zeros(change, rest.len());
+    renumbered.extend_from_slice(rest);
     renumbered.extend_from_slice(&sum.to_be_bytes());
     Some(renumbered)
 }
@@ -114,6 +117,28 @@ const CRC_16: [[u16; 256]; 8] = {
     tables
 };
 
+/// The sum of section 9.3 with so many bytes of zeros behind what it was made of: times x to the power
+/// of eight times that, modulo the polynomial.
+fn followed_by_zeros(mut sum: u16, mut bytes: usize) -> u16 {
+    let mut power = 1 << 8;
+    while bytes > 0 {
+        if bytes & 1 == 1 {
+            sum = product(sum, power);
+        }
+        power = product(power, power);
+        bytes >>= 1;
+    }
+    sum
+}
+
+/// The product of two polynomials modulo that of section 9.3.
+fn product(a: u16, b: u16) -> u16 {
+    (0..16).rev().fold(0, |sum: u16, bit| {
+        let shifted = sum << 1 ^ if sum & 0x8000 == 0 { 0 } else { 0x8005 };
+        if b >> bit & 1 == 1 { shifted ^ a } else { shifted }
+    })
+}
+
 /// The sum of section 9.3, eight bytes at a time.
 fn crc_16(bytes: &[u8]) -> u16 {
     let tables = &CRC_16;
@@ -152,6 +177,14 @@ mod tests {
         assert_eq!(length(7, &[5, 1]), None);
         assert_eq!(length(12, &[0x80]), None);
         assert_eq!(samples(b"RIFF"), None);
+    }
+
+    #[test]
+    fn a_sum_with_zeros_behind_it_needs_no_zeros() {
+        for zeros in [0, 1, 2, 7, 255, 8191] {
+            let bytes = [&b"some bytes"[..], &vec![0; zeros]].concat();
+            assert_eq!(followed_by_zeros(crc_16(b"some bytes"), zeros), crc_16(&bytes), "{zeros}");
+        }
     }
 
     #[test]

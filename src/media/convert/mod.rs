@@ -10,6 +10,7 @@ use ffmpeg_next::format::context::Input;
 
 use self::warnings::{damage_warning, loudness_warning, priming_warning, tamed_warning};
 use super::catalog::Catalog;
+use super::cores::Cores;
 use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
@@ -20,9 +21,11 @@ use super::plan::{self, Plan};
 use super::probe::{self, AudioStream, Opened, Probe};
 use super::progress::Progress;
 use super::request::{Format, Reencode, Request};
+use super::run::Run;
 use super::run::copy::{Copy, Copying};
 use super::run::measure;
-use super::run::serial::{self, Ran};
+use super::run::segmented::Ended;
+use super::run::serial::Ran;
 use super::stage::demux::Demux;
 use crate::base::CancelToken;
 
@@ -38,6 +41,8 @@ pub struct Conversion {
     pub adjustment: Option<Adjustment>,
     /// Ceilings.
     pub limits: Limits,
+    /// Cores, shared with other conversions.
+    pub cores: Cores,
     /// Stops it.
     pub cancel: CancelToken,
     /// Told how far it is.
@@ -59,6 +64,10 @@ pub struct Output {
     pub channels: u32,
     /// Length of the output.
     pub duration_seconds: f64,
+    /// Pieces that were encoded side by side.
+    pub segments: u32,
+    /// Why it was encoded in one, where it was, in a word of the API.
+    pub serial_because: Option<&'static str>,
     /// Mean bits per second of the coded sound, without the container.
     pub bit_rate: u64,
     /// Loudness before, and the gain that was applied, where that was asked for.
@@ -84,12 +93,10 @@ pub fn convert(
     let log = CaptureGuard::start();
     let result = carry_out(conversion, source, sink, tell, &log);
     result.map_err(|mut failure| {
-        let lines = log.lines();
-        failure.detail = lines
-            .iter()
-            .skip(lines.len().saturating_sub(DETAIL_LINES))
-            .map(|line| format!("[{}] {}", line.component, line.text))
-            .collect();
+        // Those of other threads that worked on it are there already.
+        failure.detail.extend(log.lines().iter().map(ToString::to_string));
+        let beyond = failure.detail.len().saturating_sub(DETAIL_LINES);
+        failure.detail.drain(..beyond);
         let position = conversion.progress.snapshot().position_seconds;
         failure.position_seconds = (position > 0.0).then_some(position);
         failure
@@ -144,6 +151,7 @@ pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Fa
         request: Request::new(Format::Wav),
         adjustment: None,
         limits: *limits,
+        cores: Cores::new(1),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -252,9 +260,8 @@ impl Work<'_> {
             }
         };
         let noise_before = self.errors(&plan);
-        let demux = Demux::new(input, plan.stream);
-        let limits = &self.conversion.limits;
-        let ran = serial::run(&plan, limits, &self.watch, demux, &self.sink, &metadata)?;
+        let expected = declared.map(|length| length.seconds);
+        let ran = self.encode(&plan, input, &metadata, expected)?;
         self.finish(plan, &ran, adjustment, declared, noise_before)
     }
 
@@ -285,17 +292,57 @@ impl Work<'_> {
         copying.run(Demux::new(input, plan.stream))
     }
 
-    /// The plan for packets that cannot be copied, on an empty sink.
-    fn planned_anew(&self, before: &Plan, reason: &str) -> Result<Plan, Failure> {
+    /// Encodes on every core it gets; once more on one alone where the pieces do not fit together.
+    fn encode(
+        &self,
+        plan: &Plan,
+        input: Input,
+        metadata: &Metadata,
+        expected_seconds: Option<f64>,
+    ) -> Result<Ran, Failure> {
+        let run = |cores: &Cores, input: Input| {
+            let run = Run {
+                plan,
+                limits: &self.conversion.limits,
+                watch: &self.watch,
+                sink: &self.sink,
+                metadata,
+                cores,
+                expected_seconds,
+            };
+            run.carry_out(Demux::new(input, plan.stream))
+        };
+        match run(&self.conversion.cores, input)? {
+            Ended::Done(ran) => Ok(ran),
+            Ended::Misfit(misfit) => {
+                tracing::warn!(why = misfit.0, "pieces do not fit together: encoding in one");
+                self.start_again()?;
+                match run(&Cores::new(1), self.reopen()?)? {
+                    Ended::Done(ran) => Ok(Ran { serial_because: Some("misfit"), ..ran }),
+                    Ended::Misfit(misfit) => {
+                        Err(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Empties the sink: what was written is worth nothing.
+    fn start_again(&self) -> Result<(), Failure> {
         self.conversion.progress.restart();
         let emptied = self.sink.with(&self.watch, |place| {
             place.truncate(0)?;
             place.seek(SeekFrom::Start(0))
         });
-        emptied.map_err(|error| {
+        emptied.map(drop).map_err(|error| {
             let message = format!("The output cannot be written: {error}.");
             Failure::new(FailureCode::StorageFailed, Stage::Writing, message)
-        })?;
+        })
+    }
+
+    /// The plan for packets that cannot be copied, on an empty sink.
+    fn planned_anew(&self, before: &Plan, reason: &str) -> Result<Plan, Failure> {
+        self.start_again()?;
         let request = Request { reencode: Reencode::Always, ..self.conversion.request.clone() };
         let mut plan = planned(&self.probe, &request)?;
         let known = before.warnings.iter().filter(|known| !plan.warnings.contains(known));
@@ -340,6 +387,8 @@ impl Work<'_> {
             sample_rate: ran.sample_rate,
             channels: ran.channels,
             duration_seconds,
+            segments: ran.segments,
+            serial_because: ran.serial_because.filter(|_| plan.copied.is_none()),
             bit_rate: mean_bit_rate(ran.coded_bytes, ran.coded_samples, ran.sample_rate),
             loudness,
             warnings,

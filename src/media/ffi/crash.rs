@@ -144,6 +144,43 @@ impl Drop for AtWork {
     }
 }
 
+/// What the calling thread is at work on, for threads that help it.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched(*const Slot);
+
+// SAFETY: the slot lies in a mapping that lasts until the process ends, and its fields are atomic.
+unsafe impl Send for Watched {}
+// SAFETY: as above.
+unsafe impl Sync for Watched {}
+
+impl Watched {
+    /// Of the calling thread; nothing when it is at no work.
+    #[must_use]
+    pub fn of_this_thread() -> Self {
+        Self(AT_WORK.get())
+    }
+
+    /// Marks the calling thread as working on the same until the guard is dropped, which must be
+    /// before the first thread's own guard is.
+    #[must_use]
+    pub fn enter(&self) -> Helping {
+        AT_WORK.set(self.0);
+        Helping { _thread_bound: std::marker::PhantomData }
+    }
+}
+
+/// While it lives, a fatal signal on this thread is the doing of the job it helps with.
+#[derive(Debug)]
+pub struct Helping {
+    _thread_bound: std::marker::PhantomData<*const ()>,
+}
+
+impl Drop for Helping {
+    fn drop(&mut self) {
+        AT_WORK.set(ptr::null());
+    }
+}
+
 fn map(file: &File) -> io::Result<NonNull<Slot>> {
     // SAFETY: a fresh shared mapping of a file that was just given this length; the kernel picks
     // the address, page-aligned. Nobody truncates the file: it lies in the server's own folder.

@@ -10,7 +10,7 @@ use ffmpeg_next::ffi::{
     AVChannelLayout, AVChannelOrder, AVSampleFormat, av_buffersink_get_ch_layout,
     av_buffersink_get_format, av_buffersink_get_sample_rate, av_channel_layout_compare,
     av_channel_layout_copy, av_channel_layout_describe, av_channel_layout_uninit,
-    av_get_sample_fmt_name, av_opt_set, avfilter_link,
+    av_get_bytes_per_sample, av_get_sample_fmt_name, av_opt_set, avfilter_link,
 };
 use ffmpeg_next::filter::Graph;
 use ffmpeg_next::{Error, Rational, filter, frame};
@@ -26,6 +26,8 @@ pub struct Shape {
 
 // SAFETY: the layout's map, if any, is a heap allocation owned by this value alone.
 unsafe impl Send for Shape {}
+// SAFETY: through a shared reference it is only read.
+unsafe impl Sync for Shape {}
 
 impl Shape {
     /// The shape of a decoded frame.
@@ -53,6 +55,14 @@ impl Shape {
     #[must_use]
     pub fn channels(&self) -> u32 {
         u32::try_from(self.layout.nb_channels).unwrap_or(0)
+    }
+
+    /// Bytes of one sample of all channels.
+    #[must_use]
+    pub fn bytes_per_sample(&self) -> usize {
+        // SAFETY: takes any format.
+        let bytes = unsafe { av_get_bytes_per_sample(self.format) };
+        usize::try_from(bytes).unwrap_or(0) * self.channels() as usize
     }
 
     pub(super) fn format(&self) -> AVSampleFormat {

@@ -28,6 +28,12 @@ pub struct Line {
     pub text: String,
 }
 
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}] {}", self.component, self.text)
+    }
+}
+
 #[derive(Default)]
 struct Capture {
     lines: Vec<Line>,

@@ -5,8 +5,8 @@ use ffmpeg_next::codec::packet::side_data::Type;
 use ffmpeg_next::codec::{Id, Parameters};
 use ffmpeg_next::ffi::{
     AV_PKT_FLAG_DISCARD, AVPacketSideDataType, AVVorbisParseContext, av_get_audio_frame_duration2,
-    av_packet_get_side_data, av_packet_new_side_data, av_vorbis_parse_frame, av_vorbis_parse_free,
-    av_vorbis_parse_init,
+    av_packet_copy_props, av_packet_get_side_data, av_packet_new_side_data, av_vorbis_parse_frame,
+    av_vorbis_parse_free, av_vorbis_parse_init,
 };
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Packet, Rational, Rescale};
@@ -44,6 +44,36 @@ pub fn is_dropped(packet: &Packet) -> bool {
 /// Leaves of the packet's flags that it stands alone, as every packet of sound does.
 pub fn forget_flags(packet: &mut Packet) {
     packet.set_flags(Flags::KEY);
+}
+
+/// The packet with other bytes.
+#[must_use]
+pub fn with_data(packet: &Packet, data: &[u8]) -> Packet {
+    use ffmpeg_next::packet::{Mut, Ref};
+    let mut other = Packet::copy(data);
+    // SAFETY: both packets are alive; the first is only read. Without memory the side data is lost.
+    unsafe { av_packet_copy_props(other.as_mut_ptr(), packet.as_ptr()) };
+    other
+}
+
+/// A packet without sound that brings new codec headers, behind so many samples. `None` without
+/// memory.
+#[must_use]
+pub fn of_new_headers(headers: &[u8], samples: u64) -> Option<Packet> {
+    use ffmpeg_next::packet::Mut;
+    let mut packet = Packet::empty();
+    let kind = AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA;
+    // SAFETY: the packet is ours; libav returns null or as many bytes as asked for.
+    unsafe {
+        let data = av_packet_new_side_data(packet.as_mut_ptr(), kind, headers.len());
+        if data.is_null() {
+            return None;
+        }
+        std::ptr::copy_nonoverlapping(headers.as_ptr(), data, headers.len());
+    }
+    packet.set_pts(i64::try_from(samples).ok());
+    packet.set_dts(i64::try_from(samples).ok());
+    Some(packet)
 }
 
 /// Says that a decoder drops `samples` at the start of the packet, and of those behind it if it has

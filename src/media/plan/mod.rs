@@ -66,6 +66,8 @@ pub struct Plan {
     pub overrides: Vec<(&'static str, String)>,
     /// For comparisons with the command.
     pub exactness: Exactness,
+    /// Cores it may work on at the most.
+    pub threads: usize,
     /// Deviations known beforehand.
     pub warnings: Vec<Warning>,
 }
@@ -173,6 +175,7 @@ pub fn plan(probe: &Probe, request: &Request, entry: &FormatEntry) -> Result<Pla
         overrides: request.overrides.clone(),
         carried,
         exactness: request.exactness,
+        threads: request.threads,
         warnings,
     })
 }

@@ -8,4 +8,76 @@ pub mod frames;
 pub mod measure;
 pub mod opening;
 pub mod reader;
+pub mod segmented;
 pub mod serial;
+
+use self::frames::Frames;
+use self::opening::Opened;
+use self::reader::Reader;
+use self::segmented::{Ended, Segmented};
+use super::cores::Cores;
+use super::failure::Failure;
+use super::io::{Sink, Watch};
+use super::limits::Limits;
+use super::metadata::Metadata;
+use super::plan::Plan;
+use super::splice::Splice;
+use super::stage::demux::Demux;
+
+/// Everything that an encoding run works with.
+pub struct Run<'a> {
+    /// What was decided.
+    pub plan: &'a Plan,
+    /// Ceilings.
+    pub limits: &'a Limits,
+    /// Stops it, and is told how far it is.
+    pub watch: &'a Watch,
+    /// Where the bytes go.
+    pub sink: &'a Sink,
+    /// What stands beside the sound.
+    pub metadata: &'a Metadata,
+    /// What it may share with other conversions.
+    pub cores: &'a Cores,
+    /// Seconds of sound that will come, as far as the source says.
+    pub expected_seconds: Option<f64>,
+}
+
+impl Run<'_> {
+    /// Carries the plan out, on every idle core where its codec allows that. Blocks until done; cancel
+    /// is seen at every packet and every read or write.
+    ///
+    /// # Errors
+    /// A [`Failure`]; the caller attaches the log lines and throws the sink's content away.
+    pub fn carry_out(&self, demux: Demux) -> Result<Ended, Failure> {
+        let share = self.cores.join(self.plan.threads);
+        let reader = Reader::open(self.plan, self.limits, self.watch, demux)?;
+        let mut frames = Frames::open(self.plan, self.watch, reader)?;
+        let opened = opening::open(self.plan, self.watch, &mut frames, self.sink, self.metadata)?;
+        let splice = if share.most() > 1 { Splice::of(self.plan) } else { Err("one_core") };
+        match splice {
+            Ok(splice) => {
+                let expected_samples = self.expected_samples(&opened);
+                let segmented = Segmented {
+                    plan: self.plan,
+                    watch: self.watch,
+                    sink: self.sink,
+                    share: &share,
+                    expected_samples,
+                };
+                segmented.run(frames, opened, splice)
+            }
+            Err(because) => {
+                let ran = serial::run(self.plan, self.watch, frames, opened, self.sink)?;
+                Ok(Ended::Done(serial::Ran { serial_because: Some(because), ..ran }))
+            }
+        }
+    }
+
+    fn expected_samples(&self, opened: &Opened) -> Option<u64> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` clamps")]
+        self.expected_seconds.map(|seconds| {
+            let seconds = seconds - self.plan.range.start_seconds;
+            (seconds * f64::from(opened.feed.shape.sample_rate())) as u64
+        })
+    }
+}

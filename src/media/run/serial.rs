@@ -5,17 +5,14 @@ use ffmpeg_next::{Error, frame};
 use super::super::catalog::Catalog;
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::io::{Sink, Watch};
-use super::super::limits::Limits;
-use super::super::metadata::Metadata;
 use super::super::plan::Plan;
-use super::super::stage::demux::Demux;
 use super::super::stage::encode::Encode;
 use super::super::stage::mux::Mux;
 use super::super::stage::{failed, stopped};
 use super::super::waveform::Waveform;
 use super::frames::Frames;
-use super::opening::{self, Opened};
-use super::reader::{Read, Reader};
+use super::opening::Opened;
+use super::reader::Read;
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +31,10 @@ pub struct Ran {
     pub priming_heard: u32,
     /// Samples that were no numbers or far beyond full scale.
     pub tamed: u64,
+    /// Pieces that were encoded side by side.
+    pub segments: u32,
+    /// Why it was encoded in one, where it was, in a word of the API.
+    pub serial_because: Option<&'static str>,
     /// What was read of the source.
     pub read: Read,
 }
@@ -44,16 +45,12 @@ pub struct Ran {
 /// A [`Failure`]; the caller attaches the log lines and throws the sink's content away.
 pub fn run(
     plan: &Plan,
-    limits: &Limits,
     watch: &Watch,
-    demux: Demux,
+    mut frames: Frames<'_>,
+    opened: Opened,
     sink: &Sink,
-    metadata: &Metadata,
 ) -> Result<Ran, Failure> {
-    let reader = Reader::open(plan, limits, watch, demux)?;
-    let mut frames = Frames::open(plan, watch, reader)?;
-    let Opened { feed, mut encode, mut mux } =
-        opening::open(plan, watch, &mut frames, sink, metadata)?;
+    let Opened { feed, mut encode, mut mux } = opened;
     let mut coded = Coded::default();
     let mut frame = frame::Audio::empty();
     while frames.next(&mut frame)? {
@@ -79,6 +76,8 @@ pub fn run(
         channels: feed.shape.channels(),
         priming_heard: 0,
         tamed: frames.tamed(),
+        segments: 1,
+        serial_because: None,
         read: frames.reader().read(),
     })
 }
@@ -118,7 +117,8 @@ pub(super) fn cannot_encode(plan: &Plan, error: Error, watch: &Watch) -> Failure
     failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), watch)
 }
 
-fn cannot_finish(error: Error, watch: &Watch) -> Failure {
+/// Why an output cannot be completed.
+pub(super) fn cannot_finish(error: Error, watch: &Watch) -> Failure {
     let message = format!("The output cannot be finished: {error}.");
     failed(error, Failure::new(FailureCode::Internal, Stage::Writing, message), watch)
 }

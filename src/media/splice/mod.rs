@@ -1,0 +1,89 @@
+//! Packets of several encoders as those of one.
+//!
+//! Owns: what of a packet depends on where it stands in its stream, and the seams.
+//! Never: threads, who encodes what.
+//! Used by: `media::run`.
+
+mod flac;
+mod wavpack;
+
+use ffmpeg_next::{Packet, frame};
+
+use self::flac::Flac;
+use self::wavpack::WavPack;
+use super::plan::Plan;
+use super::request::Exactness;
+
+/// Joins the packets of lanes in their order.
+pub enum Splice {
+    /// Packets that say nothing of their place.
+    Plain,
+    /// FLAC.
+    Flac(Box<Flac>),
+    /// WavPack.
+    WavPack(WavPack),
+}
+
+/// Packets that do not fit together: encoded on one core they will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit(pub &'static str);
+
+/// Why a plan is carried out by one encoder alone.
+pub type SerialBecause = &'static str;
+
+impl Splice {
+    /// What joins the plan's packets, of frames of so many samples; else why they are not joined.
+    ///
+    /// # Errors
+    /// The reason, in a word of the API.
+    pub fn of(plan: &Plan) -> Result<Self, SerialBecause> {
+        match plan.encoder {
+            "flac" => Ok(Self::Flac(Box::new(Flac::new()))),
+            // Its encoder remembers what came before: the same sound in other bytes.
+            "wavpack" if plan.exactness == Exactness::BitExact => Err("exactness"),
+            "wavpack" => Ok(Self::WavPack(WavPack::default())),
+            "alac" | "tta" => Ok(Self::Plain),
+            name if name.starts_with("pcm_") => Ok(Self::Plain),
+            _ => Err("codec"),
+        }
+    }
+
+    /// Sees a frame that goes to an encoder, in order.
+    pub fn listener(&self) -> Option<Listener> {
+        match self {
+            Self::Flac(_) => Some(Listener::default()),
+            Self::Plain | Self::WavPack(_) => None,
+        }
+    }
+
+    /// A packet of the lane whose turn it is, as one of the whole stream; `None` when it is not one.
+    ///
+    /// # Errors
+    /// [`Misfit`].
+    pub fn pass(&mut self, packet: Packet) -> Result<Option<Packet>, Misfit> {
+        match self {
+            Self::Flac(flac) => flac.pass(packet),
+            Self::WavPack(wavpack) => wavpack.pass(packet).map(Some),
+            Self::Plain => Ok((packet.size() > 0).then_some(packet)),
+        }
+    }
+
+    /// What follows the last packet.
+    pub fn end(self, listener: Option<Listener>) -> Option<Packet> {
+        match (self, listener) {
+            (Self::Flac(flac), Some(listener)) => flac.end(listener),
+            _ => None,
+        }
+    }
+}
+
+/// Hears all the sound that goes to the encoders.
+#[derive(Default)]
+pub struct Listener(flac::SoundSum);
+
+impl Listener {
+    /// The next frame.
+    pub fn hear(&mut self, frame: &frame::Audio) {
+        self.0.add(frame);
+    }
+}
