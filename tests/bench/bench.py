@@ -2,6 +2,7 @@
 """Measures audiomill beside the ffmpeg command, and prints tables. Nothing here passes or fails.
 
     tests/bench/bench.py speed   CPU time and peak memory of conversions, in pairs, same minute
+    tests/bench/bench.py cores   one 10-minute file on every core, on one, and the ffmpeg command
     tests/bench/bench.py memory  a two-hour WAV to MP3; a 1 GiB upload
     tests/bench/bench.py polling status answers while every worker is busy
 
@@ -71,7 +72,7 @@ def speed(folder):
     for name, start, end, ours, theirs in pairs:
         runs = []
         for round_number in range(ROUNDS + 1):
-            a = lambda: measured([BINARY, "convert", f"{folder}/source.{start}", f"{folder}/a.{end}", "--force", *ours])
+            a = lambda: measured([BINARY, "convert", f"{folder}/source.{start}", f"{folder}/a.{end}", "--force", "--threads", "1", *ours])
             b = lambda: measured(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", f"{folder}/source.{start}", "-map", "0:a:0", *theirs, f"{folder}/b.{end}"])
             # Who goes first changes, and the first round only warms the caches.
             pair = (a(), b()) if round_number % 2 else tuple(reversed((b(), a())))
@@ -82,6 +83,35 @@ def speed(folder):
             f"| {name} | {median(lambda r: r[0][0]):.3f} | {median(lambda r: r[1][0]):.3f}"
             f" | {median(lambda r: r[0][0] / r[1][0]):.3f} | {median(lambda r: r[0][1] / r[1][1]):.3f}"
             f" | {median(lambda r: r[0][2]):.1f} / {median(lambda r: r[1][2]):.1f} |"
+        )
+
+
+def cores(folder):
+    source = os.path.join(folder, "source.wav")
+    if os.path.exists("music.wav"):
+        ffmpeg("-stream_loop", "-1", "-i", "music.wav", "-t", "600", source)
+    else:
+        ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(600), source)
+    targets = [
+        ("flac", "flac", [], []),
+        ("flac, level 8", "flac", ["--quality", "8"], ["-compression_level", "8"]),
+        ("alac", "m4a", ["--format", "alac"], ["-c:a", "alac"]),
+        ("wv", "wv", [], []),
+    ]
+    print(f"10 minutes of stereo on {os.cpu_count()} cores, median of {ROUNDS} rounds; ratios to the command's\n")
+    print("| target | wall, every core | wall, one core | cpu, every core | audiomill s | ffmpeg s | peak MiB |")
+    print("|---|---|---|---|---|---|---|")
+    for name, end, ours, theirs in targets:
+        own = [BINARY, "convert", "--force", *ours, source, f"{folder}/a.{end}"]
+        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, *theirs, f"{folder}/b.{end}"]
+        rounds = [
+            (measured(own), measured([*own, "--threads", "1"]), measured(command)) for _ in range(ROUNDS)
+        ]
+        median = lambda pick: statistics.median(map(pick, rounds))
+        print(
+            f"| {name} | {median(lambda r: r[0][1] / r[2][1]):.3f} | {median(lambda r: r[1][1] / r[2][1]):.3f}"
+            f" | {median(lambda r: r[0][0] / r[2][0]):.3f} | {median(lambda r: r[0][1]):.2f}"
+            f" | {median(lambda r: r[2][1]):.2f} | {median(lambda r: r[0][2]):.0f} |"
         )
 
 
@@ -172,7 +202,7 @@ def polling(folder):
 
 
 if __name__ == "__main__":
-    tables = {"speed": speed, "memory": memory, "polling": polling}
+    tables = {"speed": speed, "cores": cores, "memory": memory, "polling": polling}
     if len(sys.argv) != 2 or sys.argv[1] not in tables:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:

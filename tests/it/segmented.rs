@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use audiomill::base::CancelToken;
+use audiomill::base::{CancelToken, StopReason};
 use audiomill::media::convert::Output;
 use audiomill::media::cores::Cores;
 use audiomill::media::options::parse;
-use audiomill::media::{Conversion, Limits, Progress, Sink, Source, convert};
+use audiomill::media::{Conversion, FailureCode, Limits, Progress, Sink, Source, convert};
 
 use crate::support::recording::music;
 
@@ -109,4 +109,77 @@ fn what_does_not_pay_is_not_split() {
     assert_eq!((done.segments, done.serial_because), (1, Some("one_core")));
     let (done, _) = converted(&long, &[("format", "flac"), ("threads", "2")], 4);
     assert!(done.segments > 1);
+}
+
+/// Converts to FLAC with this limit on the output, under this token.
+fn attempted(
+    bytes: &[u8],
+    cores: usize,
+    limit: u64,
+    cancel: &CancelToken,
+) -> Result<(Output, Vec<u8>), FailureCode> {
+    let source = Source::new(std::io::Cursor::new(bytes.to_vec()), Some(bytes.len() as u64));
+    let mut place = tempfile::tempfile().expect("a temporary file");
+    let sink = Sink::new(place.try_clone().expect("the same file"), limit);
+    let conversion = Conversion {
+        request: parse(None, [("format", "flac"), ("reencode", "always")]).expect("options"),
+        adjustment: None,
+        limits: Limits::default(),
+        cores: Cores::new(cores),
+        cancel: cancel.clone(),
+        progress: Arc::new(Progress::default()),
+    };
+    let done = convert(&conversion, source, sink, &mut |_, _| {});
+    let done = done.map_err(|failure| failure.code)?;
+    let mut made = Vec::new();
+    place.seek(SeekFrom::Start(0)).expect("at its start");
+    place.read_to_end(&mut made).expect("read");
+    Ok((done, made))
+}
+
+#[test]
+fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let flac = music(folder.path(), "in.flac", SECONDS, &[]);
+    let mut bytes = std::fs::read(flac).expect("read");
+    let whole = u64::MAX >> 1;
+    let free = CancelToken::default();
+    for cores in [1, 4] {
+        let full = attempted(&bytes, cores, 500_000, &free);
+        assert_eq!(full.err(), Some(FailureCode::OutputLimit), "{cores} cores");
+        let cancel = CancelToken::default();
+        let stopper = cancel.clone();
+        let stop = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            stopper.stop(StopReason::Cancelled);
+        });
+        let started = std::time::Instant::now();
+        let stopped = attempted(&bytes, cores, whole, &cancel);
+        assert!(started.elapsed().as_secs() < 5);
+        stop.join().expect("stopped");
+        // Quick machines may be done by then.
+        assert!(stopped.is_ok() || stopped.err() == Some(FailureCode::Cancelled));
+    }
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 3000].fill(0x55);
+    let [one, four] = [1, 4].map(|cores| attempted(&bytes, cores, whole, &free).expect("done"));
+    assert!(four.0.segments > 2 && one.1 == four.1);
+    let codes = |done: &Output| done.warnings.iter().map(|one| one.code).collect::<Vec<_>>();
+    assert_eq!((codes(&one.0), codes(&four.0)), (vec!["damaged"], vec!["damaged"]));
+}
+
+#[test]
+fn a_recording_that_changes_in_the_middle_is_the_same_on_any_number_of_cores() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let part = |name: &str, options: &[&str]| {
+        std::fs::read(music(folder.path(), name, 20, options)).expect("read")
+    };
+    // MP3 that becomes mono at another rate.
+    let xing = ["-write_xing", "0", "-id3v2_version", "0"];
+    let first = part("a.mp3", &xing);
+    let second = part("b.mp3", &[&xing[..], &["-ac", "1", "-ar", "22050"]].concat());
+    let bytes = [first, second].concat();
+    let free = CancelToken::default();
+    let made = [1, 4].map(|cores| attempted(&bytes, cores, u64::MAX >> 1, &free).expect("done"));
+    assert!(made[1].0.segments > 2 && made[0].1 == made[1].1);
 }
