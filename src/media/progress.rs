@@ -163,12 +163,10 @@ impl Progress {
         self.follows_output.store(true, Ordering::Relaxed);
     }
 
-    /// Says how many samples are written, at a rate in Hz.
-    pub fn written(&self, samples: u64, sample_rate: u32) {
+    /// Says up to which place of the source the output is written.
+    pub fn written(&self, position_seconds: f64) {
         if self.follows_output.load(Ordering::Relaxed) {
-            #[expect(clippy::cast_precision_loss, reason = "a position for people")]
-            let seconds = samples as f64 / f64::from(sample_rate.max(1));
-            self.position_us.fetch_max(microseconds(seconds), Ordering::Relaxed);
+            self.position_us.fetch_max(microseconds(position_seconds), Ordering::Relaxed);
         }
     }
 

@@ -5,6 +5,8 @@
 
 mod board;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ffmpeg_next::{Error, frame};
 
 use self::board::{Batch, Board, Coded, Room, Work};
@@ -66,6 +68,8 @@ struct Splicer<'a> {
     board: &'a Board<Tools>,
     splice: Splice,
     mux: Mux,
+    /// Where in the source the sound starts.
+    start_seconds: f64,
     sample_rate: u32,
     coded_bytes: u64,
     coded_samples: u64,
@@ -92,6 +96,7 @@ impl Segmented<'_> {
             board: &board,
             splice,
             mux,
+            start_seconds: self.plan.range.start_seconds,
             sample_rate: feed.shape.sample_rate(),
             coded_bytes: 0,
             coded_samples: 0,
@@ -119,7 +124,9 @@ impl Segmented<'_> {
             };
             open(Tools { _core: self.share.core(), encode: Some(encode) });
             let mut cutter = Cutter::new(&feed, self.expected_samples, self.share.most());
-            let read = self.read(&mut frames, &board, listener.as_mut(), &mut cutter, &mut open);
+            let read = caught(Stage::Decoding, || {
+                self.read(&mut frames, &board, listener.as_mut(), &mut cutter, &mut open)
+            });
             match read {
                 Ok(()) => board.complete(),
                 Err(failure) => board.fail(failure),
@@ -181,7 +188,8 @@ impl Segmented<'_> {
     /// One encoder's work, on a thread of its own.
     fn lane(&self, board: &Board<Tools>, number: usize, tools: Tools, feed: &Feed) {
         let log = CaptureGuard::start();
-        if let Err(mut failure) = self.encode(board, number, tools, feed) {
+        let encoded = caught(Stage::Encoding, || self.encode(board, number, tools, feed));
+        if let Err(mut failure) = encoded {
             failure.detail = log.lines().iter().map(ToString::to_string).collect();
             board.fail(failure);
         }
@@ -264,10 +272,18 @@ impl Segmented<'_> {
     }
 }
 
+/// Makes a panic a failure: everybody else would wait for a thread that is gone.
+fn caught(stage: Stage, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = format!("Something failed unexpectedly while {}.", stage.as_str());
+        Err(Failure::new(FailureCode::Internal, stage, message))
+    })
+}
+
 impl Splicer<'_> {
     fn carry_out(mut self) -> Self {
         let log = CaptureGuard::start();
-        if let Err(mut failure) = self.join() {
+        if let Err(mut failure) = caught(Stage::Writing, || self.join()) {
             failure.detail = log.lines().iter().map(ToString::to_string).collect();
             self.board.fail(failure);
         }
@@ -308,7 +324,9 @@ impl Splicer<'_> {
             let otherwise = Failure::new(FailureCode::Internal, Stage::Writing, message);
             failed(error, otherwise, self.watch)
         })?;
-        self.watch.progress.written(self.coded_samples, self.sample_rate);
+        #[expect(clippy::cast_precision_loss, reason = "a position for people")]
+        let seconds = self.coded_samples as f64 / f64::from(self.sample_rate.max(1));
+        self.watch.progress.written(self.start_seconds + seconds);
         Ok(())
     }
 }
