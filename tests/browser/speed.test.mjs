@@ -8,9 +8,11 @@ before(async () => { w = await world(); });
 after(() => w?.stop());
 
 const COUNT = 200;
-/** The aims for 200 rows at 4 × slowed CPU, in ms; this machine may be slower than the one they were set on. */
-const AIMS = { build: 100, script: 6, frame: 50 };
-const BOUND = 3;
+/** The aims for 200 rows at 4 × slowed CPU, in ms: printed. How long a frame takes is the machine's as much as the page's, so the bound is wide. */
+const AIMS = { script: 6, frame: 50 };
+const BOUND = 20;
+/** How often a frame may compute style and layout, on any machine: more is a page that asks for sizes while it writes. */
+const PASSES = 6;
 
 /** A page with 200 rows: most done, some converting, the last still waiting to be sent. Nothing of it is the server's. */
 async function full() {
@@ -44,7 +46,7 @@ test('two_hundred_rows_scroll_at_4x_slowdown_within_budget', { timeout: 90000 },
 	const cdp = await page.context().newCDPSession(page);
 	await cdp.send('Performance.enable');
 	await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 });
-	const spent = async () => Object.fromEntries((await cdp.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, value * 1000]));
+	const spent = async () => Object.fromEntries((await cdp.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, name.endsWith('Duration') ? value * 1000 : value]));
 	const start = await spent();
 	const frames = await page.evaluate(() => new Promise((resolve) => {
 		const gaps = [];
@@ -59,7 +61,9 @@ test('two_hundred_rows_scroll_at_4x_slowdown_within_budget', { timeout: 90000 },
 	}));
 	const end = await spent();
 	const each = (name) => ((end[name] - start[name]) / frames.length).toFixed(1);
-	t.diagnostic(`frames ${part(frames, 0.5)} ms median, ${part(frames, 0.95)} ms p95; a frame takes ${each('ScriptDuration')} ms script, ${each('RecalcStyleDuration')} ms style, ${each('LayoutDuration')} ms layout, ${each('TaskDuration')} ms in all`);
+	t.diagnostic(`frames ${part(frames, 0.5)} ms median, ${part(frames, 0.95)} ms p95; a frame takes ${each('ScriptDuration')} ms script, ${each('RecalcStyleDuration')} ms style, ${each('LayoutDuration')} ms layout, ${each('TaskDuration')} ms in all; ${each('RecalcStyleCount')} styles, ${each('LayoutCount')} layouts; aims: ${AIMS.frame} ms p95, ${AIMS.script} ms script`);
+	assert.ok(each('RecalcStyleCount') <= PASSES, `${each('RecalcStyleCount')} times style a frame`);
+	assert.ok(each('LayoutCount') <= PASSES, `${each('LayoutCount')} times layout a frame`);
 	assert.ok(part(frames, 0.95) <= AIMS.frame * BOUND, `frames of ${part(frames, 0.95)} ms`);
 	assert.ok(each('ScriptDuration') <= AIMS.script * BOUND, `${each('ScriptDuration')} ms script a frame`);
 	await page.context().close();

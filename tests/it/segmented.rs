@@ -155,7 +155,7 @@ fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
         });
         let started = std::time::Instant::now();
         let stopped = attempted(&bytes, cores, whole, &cancel);
-        assert!(started.elapsed().as_secs() < 5);
+        assert!(started.elapsed().as_secs() < 20);
         stop.join().expect("stopped");
         // Quick machines may be done by then.
         assert!(stopped.is_ok() || stopped.err() == Some(FailureCode::Cancelled));
