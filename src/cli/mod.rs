@@ -4,6 +4,7 @@
 //! Used by: `main`.
 #![expect(clippy::print_stderr, reason = "this layer is where printing lives")]
 
+mod bench;
 mod convert;
 mod formats;
 mod probe;
@@ -94,6 +95,7 @@ fn command() -> Command {
         .subcommand(probe::command())
         .subcommand(formats::command())
         .subcommand(user::command())
+        .subcommand(bench::command())
         .subcommand(settings::command())
 }
 
@@ -103,6 +105,7 @@ fn dispatch(matches: &ArgMatches) -> Outcome {
         Some(("probe", arguments)) => probe::run(arguments),
         Some(("formats", arguments)) => formats::run(arguments),
         Some(("serve", arguments)) => serve::run(arguments),
+        Some(("bench", arguments)) => bench::run(arguments),
         Some(("user", arguments)) => user::run(arguments),
         Some(("settings", _)) => settings::run(),
         _ => Err(Refused::Usage(String::from("no such command"))),

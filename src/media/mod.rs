@@ -23,6 +23,7 @@ pub mod plan;
 pub mod prescan;
 pub mod probe;
 pub mod progress;
+pub mod quality;
 pub mod report;
 pub mod request;
 pub mod run;

@@ -77,8 +77,8 @@ pub fn output(done: &Output) -> Value {
         "duration_seconds": done.duration_seconds,
         "copied": copied.is_some(),
         "loudness": done.loudness,
-        "segments": done.segments,
-        "seams": done.segments.saturating_sub(1),
+        "segments": done.segments(),
+        "seams": done.seams.len(),
         "serial_because": done.serial_because,
     })
 }

@@ -82,16 +82,16 @@ fn lossless_pieces_are_bit_by_bit_what_one_encoder_makes() {
     for (told, source) in sources(folder.path()) {
         for target in targets {
             let (serial, expected) = converted(&source, target, 1);
-            assert_eq!((serial.segments, serial.serial_because), (1, Some("one_core")));
+            assert_eq!((serial.segments(), serial.serial_because), (1, Some("one_core")));
             let (done, bytes) = converted(&source, target, 4);
-            assert!(done.segments > 2, "{told} to {target:?}: {} pieces", done.segments);
+            assert!(done.segments() > 2, "{told} to {target:?}: {} pieces", done.segments());
             assert_eq!(done.serial_because, None);
             assert!(bytes == expected, "{told} to {target:?}: other bytes");
             assert_eq!(done.samples, serial.samples);
         }
         let (serial, expected) = converted(&source, &[("format", "wv")], 1);
         let (done, bytes) = converted(&source, &[("format", "wv")], 4);
-        assert!(done.segments > 2 && done.samples == serial.samples);
+        assert!(done.segments() > 2 && done.samples == serial.samples);
         // Its encoder remembers what came before: other bytes, the same sound.
         let sounds = [&expected, &bytes].map(|bytes| decoded(bytes, folder.path()));
         assert_eq!(sounds[0], sounds[1], "{told} to WavPack");
@@ -103,12 +103,12 @@ fn what_does_not_pay_is_not_split() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let short = music(folder.path(), "short.wav", 5, &[]);
     let (done, _) = converted(&short, &[("format", "flac")], 4);
-    assert_eq!(done.segments, 1, "five seconds");
+    assert_eq!(done.segments(), 1, "five seconds");
     let long = music(folder.path(), "long.wav", SECONDS, &[]);
     let (done, _) = converted(&long, &[("format", "flac"), ("threads", "1")], 4);
-    assert_eq!((done.segments, done.serial_because), (1, Some("one_core")));
+    assert_eq!((done.segments(), done.serial_because), (1, Some("one_core")));
     let (done, _) = converted(&long, &[("format", "flac"), ("threads", "2")], 4);
-    assert!(done.segments > 1);
+    assert!(done.segments() > 1);
 }
 
 /// Converts to FLAC with this limit on the output, under this token.
@@ -163,7 +163,7 @@ fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
     let middle = bytes.len() / 2;
     bytes[middle..middle + 3000].fill(0x55);
     let [one, four] = [1, 4].map(|cores| attempted(&bytes, cores, whole, &free).expect("done"));
-    assert!(four.0.segments > 2 && one.1 == four.1);
+    assert!(four.0.segments() > 2 && one.1 == four.1);
     let codes = |done: &Output| done.warnings.iter().map(|one| one.code).collect::<Vec<_>>();
     assert_eq!((codes(&one.0), codes(&four.0)), (vec!["damaged"], vec!["damaged"]));
 }
@@ -181,5 +181,5 @@ fn a_recording_that_changes_in_the_middle_is_the_same_on_any_number_of_cores() {
     let bytes = [first, second].concat();
     let free = CancelToken::default();
     let made = [1, 4].map(|cores| attempted(&bytes, cores, u64::MAX >> 1, &free).expect("done"));
-    assert!(made[1].0.segments > 2 && made[0].1 == made[1].1);
+    assert!(made[1].0.segments() > 2 && made[0].1 == made[1].1);
 }

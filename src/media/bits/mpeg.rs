@@ -1,5 +1,5 @@
-//! Frame headers of MPEG audio layer III (ISO/IEC 11172-3 section 2.4.1.3, ISO/IEC 13818-3 section
-//! 2.4.2.3, and the half rates that MPEG 2.5 adds).
+//! Frame headers and side information of MPEG audio layer III (ISO/IEC 11172-3 sections 2.4.1.3 and
+//! 2.4.1.7, ISO/IEC 13818-3 sections 2.4.2.3 and 2.4.1.7, and the half rates that MPEG 2.5 adds).
 
 /// kbit/s by the header's number, 1 to 14: MPEG 1, and the lower rates of 2 and 2.5.
 const KBIT: [[usize; 14]; 2] = [
@@ -37,6 +37,87 @@ impl Frame {
             bytes: per_frame * kbit / rate + padding,
             kind: [second & 0x1e, third & 0x0c, u8::from(fourth >> 6 == 3)],
         })
+    }
+}
+
+/// What the side information of a frame says of its place among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Where the main data starts in the frame: behind header and side information.
+    pub payload: usize,
+    /// Bytes of earlier frames' main data that this frame's starts before its header
+    /// (`main_data_begin`).
+    pub reaches_back: usize,
+    /// Window of the last granule, for each channel: block type, with 4 added when its lowest bands
+    /// are of long blocks.
+    pub last_window: [u8; 2],
+    /// All of the side information but for `main_data_begin`.
+    pub coding: [u8; 32],
+}
+
+impl Side {
+    /// Reads a whole frame; `None` for anything else, and for frames with a checksum.
+    #[must_use]
+    pub fn of(frame: &[u8]) -> Option<Self> {
+        let header = *frame.first_chunk::<4>()?;
+        if Frame::of(header)?.bytes != frame.len() || header[1] & 1 == 0 {
+            return None;
+        }
+        let is_low = header[1] >> 3 & 3 != 3;
+        let channels = if header[3] >> 6 == 3 { 1 } else { 2 };
+        let mut bits = Bits { bytes: &frame[4..], at: 0 };
+        let reaches_back = bits.take(if is_low { 8 } else { 9 })?;
+        // Private bits, and of MPEG 1 which scale factors the second granule shares.
+        bits.at += match (is_low, channels) {
+            (true, 1) => 1,
+            (true, _) => 2,
+            (false, 1) => 5 + 4,
+            (false, _) => 3 + 2 * 4,
+        };
+        let scale_factor_bits = if is_low { 9 } else { 4 };
+        let mut last_window = [0; 2];
+        for at in 0..channels * if is_low { 1 } else { 2 } {
+            let window = &mut last_window[at % channels];
+            // part2_3_length, big_values, global_gain, scalefac_compress
+            bits.at += 12 + 9 + 8 + scale_factor_bits;
+            *window = if bits.take(1)? == 1 {
+                let kind = bits.take(2)? as u8 | (bits.take(1)? as u8) << 2;
+                // table_select, subblock_gain
+                bits.at += 2 * 5 + 3 * 3;
+                kind
+            } else {
+                // table_select, region0_count, region1_count
+                bits.at += 3 * 5 + 4 + 3;
+                0
+            };
+            // preflag (MPEG 1 alone), scalefac_scale, count1table_select
+            bits.at += if is_low { 2 } else { 3 };
+        }
+        let payload = 4 + bits.at / 8;
+        let mut coding = [0; 32];
+        let side = frame.get(4..payload)?;
+        coding.get_mut(..side.len())?.copy_from_slice(side);
+        coding[0] = 0;
+        coding[1] &= if is_low { 0xff } else { 0x7f };
+        Some(Self { payload, reaches_back, last_window, coding })
+    }
+}
+
+/// Bits, the highest of each byte first.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    fn take(&mut self, count: usize) -> Option<usize> {
+        let mut value = 0;
+        for _ in 0..count {
+            let byte = *self.bytes.get(self.at / 8)?;
+            value = value << 1 | usize::from(byte >> (7 - self.at % 8) & 1);
+            self.at += 1;
+        }
+        Some(value)
     }
 }
 

@@ -64,8 +64,8 @@ pub struct Output {
     pub channels: u32,
     /// Length of the output.
     pub duration_seconds: f64,
-    /// Pieces that were encoded side by side.
-    pub segments: u32,
+    /// Where pieces that were encoded side by side meet, in samples.
+    pub seams: Vec<u64>,
     /// Why it was encoded in one, where it was, in a word of the API.
     pub serial_because: Option<&'static str>,
     /// Mean bits per second of the coded sound, without the container.
@@ -74,6 +74,14 @@ pub struct Output {
     pub loudness: Option<Adjustment>,
     /// Deviations, the plan's first.
     pub warnings: Vec<Warning>,
+}
+
+impl Output {
+    /// Pieces that were encoded side by side.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.seams.len() + 1
+    }
 }
 
 /// Converts. Blocks the calling thread for as long as it takes; everything libav logs meanwhile
@@ -387,7 +395,7 @@ impl Work<'_> {
             sample_rate: ran.sample_rate,
             channels: ran.channels,
             duration_seconds,
-            segments: ran.segments,
+            seams: ran.seams.clone(),
             serial_because: ran.serial_because.filter(|_| plan.copied.is_none()),
             bit_rate: mean_bit_rate(ran.coded_bytes, ran.coded_samples, ran.sample_rate),
             loudness,

@@ -377,7 +377,7 @@ impl Copying<'_> {
             channels: self.plan.channels,
             priming_heard: if self.says_priming() { 0 } else { written.priming },
             tamed: 0,
-            segments: 1,
+            seams: Vec::new(),
             serial_because: None,
             read: Read {
                 decoded_seconds: seconds(written.next_pts, rate),

@@ -31,8 +31,8 @@ pub struct Ran {
     pub priming_heard: u32,
     /// Samples that were no numbers or far beyond full scale.
     pub tamed: u64,
-    /// Pieces that were encoded side by side.
-    pub segments: u32,
+    /// Where pieces that were encoded side by side meet, in samples.
+    pub seams: Vec<u64>,
     /// Why it was encoded in one, where it was, in a word of the API.
     pub serial_because: Option<&'static str>,
     /// What was read of the source.
@@ -76,7 +76,7 @@ pub fn run(
         channels: feed.shape.channels(),
         priming_heard: 0,
         tamed: frames.tamed(),
-        segments: 1,
+        seams: Vec::new(),
         serial_because: None,
         read: frames.reader().read(),
     })

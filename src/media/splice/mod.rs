@@ -5,11 +5,15 @@
 //! Used by: `media::run`.
 
 mod flac;
+mod mp3;
+mod seam;
 mod wavpack;
 
 use ffmpeg_next::{Packet, frame};
 
 use self::flac::Flac;
+use self::mp3::Mp3;
+pub use self::seam::{Batch, Finder, Grid, Overlap, Verdict};
 use self::wavpack::WavPack;
 use super::plan::Plan;
 use super::request::Exactness;
@@ -22,6 +26,8 @@ pub enum Splice {
     Flac(Box<Flac>),
     /// WavPack.
     WavPack(WavPack),
+    /// Packets that look back: pieces overlap, and a seam is found in each overlap.
+    Overlapping(Finder),
 }
 
 /// Packets that do not fit together: encoded on one core they will.
@@ -43,16 +49,25 @@ impl Splice {
             "wavpack" if plan.exactness == Exactness::BitExact => Err("exactness"),
             "wavpack" => Ok(Self::WavPack(WavPack::default())),
             "alac" | "tta" => Ok(Self::Plain),
+            "libmp3lame" if plan.exactness == Exactness::BitExact => Err("exactness"),
+            "libmp3lame" => Ok(Self::Overlapping(Finder::Mp3(Mp3::default()))),
             name if name.starts_with("pcm_") => Ok(Self::Plain),
             _ => Err("codec"),
         }
+    }
+
+    /// Where pieces may start, where they overlap.
+    #[must_use]
+    pub fn grid(&self, frame_size: Option<u32>) -> Option<Grid> {
+        let Self::Overlapping(finder) = self else { return None };
+        Some(finder.grid(u64::from(frame_size.unwrap_or(1))))
     }
 
     /// Sees a frame that goes to an encoder, in order.
     pub fn listener(&self) -> Option<Listener> {
         match self {
             Self::Flac(_) => Some(Listener::default()),
-            Self::Plain | Self::WavPack(_) => None,
+            Self::Plain | Self::WavPack(_) | Self::Overlapping(_) => None,
         }
     }
 
@@ -64,7 +79,7 @@ impl Splice {
         match self {
             Self::Flac(flac) => flac.pass(packet),
             Self::WavPack(wavpack) => wavpack.pass(packet).map(Some),
-            Self::Plain => Ok((packet.size() > 0).then_some(packet)),
+            Self::Plain | Self::Overlapping(_) => Ok((packet.size() > 0).then_some(packet)),
         }
     }
 

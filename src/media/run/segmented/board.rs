@@ -7,17 +7,17 @@ use std::time::Duration;
 use ffmpeg_next::{Packet, frame};
 
 use crate::media::failure::Failure;
+use crate::media::splice::Batch;
 
 /// How often somebody who waits looks whether it is to stop, or whether a core is idle.
 const LOOK: Duration = Duration::from_millis(5);
-
-/// Frames that travel together: handing each over alone would cost more than it takes to encode it.
-pub type Batch = Arc<Vec<frame::Audio>>;
 
 /// The board of one run.
 pub struct Board<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    /// Whether a lane goes on past its border until the splicer drops it.
+    overlaps: bool,
 }
 
 struct State<T> {
@@ -33,6 +33,8 @@ struct State<T> {
 /// One encoder's way through the sound.
 #[derive(Default)]
 struct Lane {
+    /// Where its sound starts, in samples.
+    border: i64,
     input: VecDeque<Batch>,
     /// Samples per channel of `input`.
     backlog: u64,
@@ -41,6 +43,10 @@ struct Lane {
     output: Vec<Packet>,
     /// Whether nothing is added to `output`.
     is_done: bool,
+    /// Whether nobody wants its packets any longer.
+    is_dropped: bool,
+    /// The sound behind the border, where lanes overlap.
+    head: Vec<Batch>,
 }
 
 /// What a lane is to do next.
@@ -65,6 +71,36 @@ pub enum Coded {
     Stop,
 }
 
+/// What the splicer gets where lanes overlap.
+pub enum Pair {
+    /// What is new.
+    News(News),
+    /// Leave everything.
+    Stop,
+}
+
+/// What has come of a lane and of the one behind it.
+pub struct News {
+    /// Packets of the lane.
+    pub packets: Vec<Packet>,
+    /// Whether those were its last: the sound ends with it.
+    pub is_done: bool,
+    /// The lane behind it.
+    pub next: Option<Next>,
+}
+
+/// What has come of the lane that is to follow.
+pub struct Next {
+    /// Which one it is.
+    pub lane: usize,
+    /// Where its sound starts, in samples.
+    pub border: i64,
+    /// Packets of it.
+    pub packets: Vec<Packet>,
+    /// The sound behind its border, as much as is kept and was not given yet.
+    pub sound: Vec<Batch>,
+}
+
 /// Why the reader need not wait any longer.
 pub enum Room<C> {
     /// The newest lane takes more.
@@ -76,25 +112,26 @@ pub enum Room<C> {
 }
 
 impl<T> Board<T> {
-    /// A board without lanes.
-    pub fn new() -> Self {
+    /// A board without lanes, which overlap or not.
+    pub fn new(overlaps: bool) -> Self {
         let state = State {
             lanes: Vec::new(),
             untaken: VecDeque::new(),
             is_complete: false,
             failure: None,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self { state: Mutex::new(state), changed: Condvar::new(), overlaps }
     }
 
-    /// Adds a lane, to be worked on with `tools`. What came before it is fed.
-    pub fn open_lane(&self, tools: T) {
+    /// Adds a lane for the sound from `border` on, to be worked on with `tools`. What came before it
+    /// is fed, unless lanes overlap.
+    pub fn open_lane(&self, tools: T, border: i64) {
         let mut state = self.lock();
         if let Some(before) = state.lanes.last_mut() {
-            before.is_fed = true;
+            before.is_fed |= !self.overlaps;
         }
         let number = state.lanes.len();
-        state.lanes.push(Lane::default());
+        state.lanes.push(Lane { border, ..Lane::default() });
         state.untaken.push_back((number, tools));
         self.changed.notify_all();
     }
@@ -117,18 +154,18 @@ impl<T> Board<T> {
         }
     }
 
-    /// How many lanes there have been.
-    pub fn lanes(&self) -> usize {
-        self.lock().lanes.len()
-    }
-
-    /// Hands frames to the newest lane.
-    pub fn feed(&self, batch: Batch) {
+    /// Hands frames to the newest lane, and to those before it that go on. Of the first `head`
+    /// samples behind its border a lane keeps the sound.
+    pub fn feed(&self, batch: &Batch, head: u64) {
         let samples: usize = batch.iter().map(frame::Audio::samples).sum();
+        let ends = batch.last().and_then(|frame| frame.pts()).unwrap_or(i64::MAX);
         let mut state = self.lock();
-        if let Some(lane) = state.lanes.last_mut() {
+        for lane in state.lanes.iter_mut().filter(|lane| !lane.is_fed) {
             lane.backlog += samples as u64;
-            lane.input.push_back(batch);
+            lane.input.push_back(Arc::clone(batch));
+            if ends.saturating_sub(lane.border) < i64::try_from(head).unwrap_or(i64::MAX) {
+                lane.head.push(Arc::clone(batch));
+            }
         }
         self.changed.notify_all();
     }
@@ -137,14 +174,13 @@ impl<T> Board<T> {
     pub fn complete(&self) {
         let mut state = self.lock();
         state.is_complete = true;
-        if let Some(lane) = state.lanes.last_mut() {
-            lane.is_fed = true;
-        }
+        state.lanes.iter_mut().for_each(|lane| lane.is_fed = true);
         self.changed.notify_all();
     }
 
-    /// Waits until fewer than `most` samples wait in the newest lane, or `idle` gives something.
-    pub fn room<C>(&self, most: u64, mut idle: impl FnMut() -> Option<C>) -> Room<C> {
+    /// Waits until fewer than `most` samples wait in the newest lane, and fewer than `ceiling` in any,
+    /// or until `idle` gives something.
+    pub fn room<C>(&self, most: u64, ceiling: u64, mut idle: impl FnMut() -> Option<C>) -> Room<C> {
         let mut state = self.lock();
         loop {
             if state.failure.is_some() {
@@ -153,7 +189,8 @@ impl<T> Board<T> {
             if let Some(found) = idle() {
                 return Room::Idle(found);
             }
-            if state.lanes.last().is_none_or(|lane| lane.backlog < most) {
+            let has_room = state.lanes.last().is_none_or(|lane| lane.backlog < most);
+            if has_room && state.lanes.iter().all(|lane| lane.backlog < ceiling) {
                 return Room::Free;
             }
             state = self.wait(state);
@@ -167,7 +204,8 @@ impl<T> Board<T> {
             if state.failure.is_some() {
                 return Work::Stop;
             }
-            let Some(own) = state.lanes.get_mut(lane) else { return Work::Stop };
+            let own = state.lanes.get_mut(lane).filter(|lane| !lane.is_dropped);
+            let Some(own) = own else { return Work::Stop };
             if let Some(batch) = own.input.pop_front() {
                 let samples: usize = batch.iter().map(frame::Audio::samples).sum();
                 own.backlog = own.backlog.saturating_sub(samples as u64);
@@ -184,7 +222,7 @@ impl<T> Board<T> {
     /// Takes a lane's packets; with `is_done` the last ones.
     pub fn give(&self, lane: usize, mut packets: Vec<Packet>, is_done: bool) {
         let mut state = self.lock();
-        if let Some(own) = state.lanes.get_mut(lane) {
+        if let Some(own) = state.lanes.get_mut(lane).filter(|lane| !lane.is_dropped) {
             own.output.append(&mut packets);
             own.is_done |= is_done;
         }
@@ -213,6 +251,47 @@ impl<T> Board<T> {
             }
             state = self.wait(state);
         }
+    }
+
+    /// What is new of a lane and of the one that is to follow it. Waits for it.
+    pub fn pair(&self, lane: usize) -> Pair {
+        let mut state = self.lock();
+        loop {
+            if state.failure.is_some() {
+                return Pair::Stop;
+            }
+            let Some((own, after)) = state.lanes.get_mut(lane..).and_then(<[_]>::split_first_mut)
+            else {
+                state = self.wait(state);
+                continue;
+            };
+            let next = after.iter_mut().enumerate().find(|(_, lane)| !lane.is_dropped);
+            let is_new = |lane: &Lane| !lane.output.is_empty();
+            if is_new(own) || own.is_done || next.as_ref().is_some_and(|(_, next)| is_new(next)) {
+                return Pair::News(News {
+                    packets: std::mem::take(&mut own.output),
+                    is_done: own.is_done,
+                    next: next.map(|(at, next)| Next {
+                        lane: lane + 1 + at,
+                        border: next.border,
+                        packets: std::mem::take(&mut next.output),
+                        sound: std::mem::take(&mut next.head),
+                    }),
+                });
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// Ends a lane whose packets nobody wants any longer.
+    pub fn drop_lane(&self, lane: usize) {
+        let mut state = self.lock();
+        if let Some(own) = state.lanes.get_mut(lane) {
+            let border = own.border;
+            *own =
+                Lane { border, is_fed: true, is_done: true, is_dropped: true, ..Lane::default() };
+        }
+        self.changed.notify_all();
     }
 
     /// Stops everything; the first failure is the one that counts.

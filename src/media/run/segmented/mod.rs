@@ -4,33 +4,29 @@
 //! piece ends when another core can take the next one and it is long enough to pay.
 
 mod board;
+mod cutter;
+mod splicer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ffmpeg_next::{Error, frame};
 
-use self::board::{Batch, Board, Coded, Room, Work};
+use self::board::{Board, Room, Work};
+use self::cutter::Cutter;
+use self::splicer::{Joined, Splicer};
 use super::super::cores::{Core, Share};
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::ffi::crash::Watched;
 use super::super::ffi::log::CaptureGuard;
 use super::super::io::{Sink, Watch};
-use super::super::plan::Plan;
-use super::super::splice::{Listener, Misfit, Splice};
+use super::super::plan::{Lead, Plan};
+use super::super::splice::{Batch, Grid, Listener, Misfit, Splice};
 use super::super::stage::encode::{Encode, Feed};
-use super::super::stage::mux::Mux;
-use super::super::stage::{failed, stopped};
+use super::super::stage::stopped;
 use super::super::waveform::Waveform;
 use super::frames::Frames;
 use super::opening::Opened;
 use super::serial::{Ran, cannot_encode, cannot_finish};
-
-/// Bytes of samples in a piece at the most: what may wait for each core.
-const PIECE_BYTES: u64 = 1 << 20;
-/// Seconds of sound in a piece at the least: less does not pay for a new encoder.
-const PIECE_SECONDS_MIN: u64 = 4;
-/// Bytes of samples that travel together.
-const BATCH_BYTES: usize = 1 << 17;
 
 /// Carries a plan out on as many cores as its share gives.
 pub struct Segmented<'a> {
@@ -62,20 +58,6 @@ struct Tools {
     encode: Option<Encode>,
 }
 
-/// Joins what the lanes give.
-struct Splicer<'a> {
-    watch: &'a Watch,
-    board: &'a Board<Tools>,
-    splice: Splice,
-    mux: Mux,
-    /// Where in the source the sound starts.
-    start_seconds: f64,
-    sample_rate: u32,
-    coded_bytes: u64,
-    coded_samples: u64,
-    misfit: Option<Misfit>,
-}
-
 impl Segmented<'_> {
     /// Blocks until done; cancel is seen at every packet and every read or write.
     ///
@@ -88,7 +70,8 @@ impl Segmented<'_> {
         splice: Splice,
     ) -> Result<Ended, Failure> {
         let Opened { feed, encode, mux } = opened;
-        let board = Board::new();
+        let grid = splice.grid(encode.frame_size());
+        let board = Board::new(grid.is_some());
         let mut listener = splice.listener();
         self.watch.progress.follow_output();
         let splicer = Splicer {
@@ -98,10 +81,9 @@ impl Segmented<'_> {
             mux,
             start_seconds: self.plan.range.start_seconds,
             sample_rate: feed.shape.sample_rate(),
-            coded_bytes: 0,
-            coded_samples: 0,
-            misfit: None,
+            joined: Joined::default(),
         };
+        let heard_until = frames.heard_until();
         let watched = Watched::of_this_thread();
         let splicer = std::thread::scope(|scope| {
             let splicer = scope.spawn(|| {
@@ -110,22 +92,22 @@ impl Segmented<'_> {
             });
             // Threads stay: each new one would bring memory of its own.
             let mut threads = 0;
-            let mut open = |tools: Tools| {
-                board.open_lane(tools);
+            let mut open = |tools: Tools, border: i64| {
+                board.open_lane(tools, border);
                 if threads < self.share.most() {
                     threads += 1;
                     scope.spawn(|| {
                         let _at_work = watched.enter();
                         while let Some((number, tools)) = board.take_lane() {
-                            self.lane(&board, number, tools, &feed);
+                            self.lane(&board, number, tools, (&feed, heard_until));
                         }
                     });
                 }
             };
-            open(Tools { _core: self.share.core(), encode: Some(encode) });
-            let mut cutter = Cutter::new(&feed, self.expected_samples, self.share.most());
+            open(Tools { _core: self.share.core(), encode: Some(encode) }, i64::MIN);
+            let mut cutter = Cutter::new(&feed, grid, self.expected_samples, self.share.most());
             let read = caught(Stage::Decoding, || {
-                self.read(&mut frames, &board, listener.as_mut(), &mut cutter, &mut open)
+                self.read(&mut frames, &board, listener.as_mut(), &mut cutter, grid, &mut open)
             });
             match read {
                 Ok(()) => board.complete(),
@@ -133,17 +115,21 @@ impl Segmented<'_> {
             }
             splicer.join()
         });
-        let Ok(splicer) = splicer else {
+        let unexpected = || {
             let message = "Joining the output failed unexpectedly.";
-            return Err(Failure::new(FailureCode::Internal, Stage::Writing, message));
+            Failure::new(FailureCode::Internal, Stage::Writing, message)
         };
-        if let Some(misfit) = splicer.misfit {
+        let Ok(splicer) = splicer else { return Err(unexpected()) };
+        if let Some(misfit) = splicer.joined.misfit {
             return Ok(Ended::Misfit(misfit));
         }
         if let Some(failure) = board.failure() {
             return Err(failure);
         }
-        self.finish(frames, &feed, splicer, listener, board.lanes()).map(Ended::Done)
+        if !splicer.joined.is_whole {
+            return Err(unexpected());
+        }
+        self.finish(frames, &feed, splicer, listener).map(Ended::Done)
     }
 
     fn read(
@@ -152,7 +138,8 @@ impl Segmented<'_> {
         board: &Board<Tools>,
         mut listener: Option<&mut Listener>,
         cutter: &mut Cutter,
-        open: &mut dyn FnMut(Tools),
+        grid: Option<Grid>,
+        open: &mut dyn FnMut(Tools, i64),
     ) -> Result<(), Failure> {
         loop {
             let mut batch = Vec::new();
@@ -168,25 +155,26 @@ impl Segmented<'_> {
                 samples += frame.samples() as u64;
                 batch.push(frame);
             }
-            if batch.is_empty() {
+            let Some(border) = batch.first().map(|frame| frame.pts().unwrap_or(0)) else {
                 return Ok(());
-            }
-            let most = cutter.most;
-            match board.room(most, || cutter.pays().then(|| self.share.core()).flatten()) {
+            };
+            let ceiling = cutter.most.saturating_mul(self.share.most() as u64 + 1);
+            let idle = || cutter.pays().then(|| self.share.core()).flatten();
+            match board.room(cutter.most, ceiling, idle) {
                 Room::Stop => return Ok(()),
                 Room::Free => {}
                 Room::Idle(core) => {
-                    open(Tools { _core: Some(core), encode: None });
+                    open(Tools { _core: Some(core), encode: None }, border);
                     cutter.begin();
                 }
             }
             cutter.add(samples);
-            board.feed(Batch::new(batch));
+            board.feed(&Batch::new(batch), grid.map_or(0, |grid| grid.heard));
         }
     }
 
     /// One encoder's work, on a thread of its own.
-    fn lane(&self, board: &Board<Tools>, number: usize, tools: Tools, feed: &Feed) {
+    fn lane(&self, board: &Board<Tools>, number: usize, tools: Tools, feed: (&Feed, Option<u64>)) {
         let log = CaptureGuard::start();
         let encoded = caught(Stage::Encoding, || self.encode(board, number, tools, feed));
         if let Err(mut failure) = encoded {
@@ -200,12 +188,16 @@ impl Segmented<'_> {
         board: &Board<Tools>,
         number: usize,
         tools: Tools,
-        feed: &Feed,
+        (feed, heard_until): (&Feed, Option<u64>),
     ) -> Result<(), Failure> {
         let cannot = |error: Error| cannot_encode(self.plan, error, self.watch);
         let mut encode = match tools.encode {
             Some(encode) => encode,
-            None => Encode::open(self.plan, feed).map_err(cannot)?,
+            None => {
+                let mut encode = Encode::open(self.plan, feed).map_err(cannot)?;
+                encode.heed(Lead::default(), heard_until);
+                encode
+            }
         };
         loop {
             let batch = match board.work(number) {
@@ -240,11 +232,10 @@ impl Segmented<'_> {
         &self,
         frames: Frames<'_>,
         feed: &Feed,
-        splicer: Splicer<'_>,
+        splicer: Splicer<'_, Tools>,
         listener: Option<Listener>,
-        lanes: usize,
     ) -> Result<Ran, Failure> {
-        let Splicer { splice, mut mux, coded_bytes, coded_samples, .. } = splicer;
+        let Splicer { splice, mut mux, joined, .. } = splicer;
         if frames.heard() == 0 {
             return Err(frames.reader().nothing_came_out());
         }
@@ -259,14 +250,14 @@ impl Segmented<'_> {
         mux.finish(self.sink, self.watch).map_err(|error| cannot_finish(error, self.watch))?;
         Ok(Ran {
             samples_encoded: frames.heard(),
-            coded_bytes,
-            coded_samples,
+            coded_bytes: joined.bytes,
+            coded_samples: joined.samples,
             sample_rate: feed.shape.sample_rate(),
             channels: feed.shape.channels(),
             priming_heard: 0,
             tamed: frames.tamed(),
-            segments: u32::try_from(lanes).unwrap_or(u32::MAX),
-            serial_because: None,
+            serial_because: (joined.seams.is_empty() && joined.has_tried).then_some("no_seam"),
+            seams: joined.seams,
             read: frames.reader().read(),
         })
     }
@@ -278,101 +269,4 @@ fn caught(stage: Stage, work: impl FnOnce() -> Result<(), Failure>) -> Result<()
         let message = format!("Something failed unexpectedly while {}.", stage.as_str());
         Err(Failure::new(FailureCode::Internal, stage, message))
     })
-}
-
-impl Splicer<'_> {
-    fn carry_out(mut self) -> Self {
-        let log = CaptureGuard::start();
-        if let Err(mut failure) = caught(Stage::Writing, || self.join()) {
-            failure.detail = log.lines().iter().map(ToString::to_string).collect();
-            self.board.fail(failure);
-        }
-        self
-    }
-
-    fn join(&mut self) -> Result<(), Failure> {
-        let mut lane = 0;
-        loop {
-            let packets = match self.board.coded(lane) {
-                Coded::Stop | Coded::End => return Ok(()),
-                Coded::NextLane => {
-                    lane += 1;
-                    continue;
-                }
-                Coded::Packets(packets) => packets,
-            };
-            for packet in packets {
-                match self.splice.pass(packet) {
-                    Ok(Some(packet)) => self.write(packet)?,
-                    Ok(None) => {}
-                    Err(misfit) => {
-                        self.misfit = Some(misfit);
-                        let stop = Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0);
-                        return Err(stop);
-                    }
-                }
-            }
-        }
-    }
-
-    fn write(&mut self, packet: ffmpeg_next::Packet) -> Result<(), Failure> {
-        self.watch.progress.encoded();
-        self.coded_bytes += packet.size() as u64;
-        self.coded_samples += u64::try_from(packet.duration()).unwrap_or(0);
-        self.mux.push(packet).map_err(|error| {
-            let message = format!("The output cannot be made: {error}.");
-            let otherwise = Failure::new(FailureCode::Internal, Stage::Writing, message);
-            failed(error, otherwise, self.watch)
-        })?;
-        #[expect(clippy::cast_precision_loss, reason = "a position for people")]
-        let seconds = self.coded_samples as f64 / f64::from(self.sample_rate.max(1));
-        self.watch.progress.written(self.start_seconds + seconds);
-        Ok(())
-    }
-}
-
-/// Decides where pieces end.
-struct Cutter {
-    /// Samples that travel together.
-    batch: u64,
-    /// Samples of a piece at the most and at the least.
-    most: u64,
-    least: u64,
-    /// Samples that are still to come, when that is known.
-    left: Option<u64>,
-    cores: u64,
-    /// Samples of the newest piece.
-    piece: u64,
-}
-
-impl Cutter {
-    fn new(feed: &Feed, expected: Option<u64>, cores: usize) -> Self {
-        let bytes = feed.shape.bytes_per_sample().max(1);
-        let least = u64::from(feed.shape.sample_rate()) * PIECE_SECONDS_MIN;
-        Self {
-            batch: (BATCH_BYTES / bytes) as u64,
-            most: (PIECE_BYTES / bytes as u64).max(least),
-            least,
-            left: expected,
-            cores: cores as u64,
-            piece: 0,
-        }
-    }
-
-    /// Whether the newest piece is long enough, and what follows is worth another one. Towards the
-    /// end pieces become shorter, so that all cores end at about the same time.
-    fn pays(&self) -> bool {
-        let fair = self.left.map_or(self.most, |left| left / (2 * self.cores));
-        let is_worth_it = self.left.is_none_or(|left| left > self.least);
-        is_worth_it && self.piece >= fair.clamp(self.least, self.most)
-    }
-
-    fn begin(&mut self) {
-        self.piece = 0;
-    }
-
-    fn add(&mut self, samples: u64) {
-        self.piece += samples;
-        self.left = self.left.map(|left| left.saturating_sub(samples));
-    }
 }

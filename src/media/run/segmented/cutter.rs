@@ -1,0 +1,85 @@
+//! Where pieces end.
+
+use super::super::super::splice::Grid;
+use super::super::super::stage::encode::Feed;
+
+/// Bytes of samples in a piece at the most: what may wait for each core.
+const PIECE_BYTES: u64 = 1 << 20;
+/// The same where pieces overlap, which costs time: fewer of them.
+const OVERLAPPING_BYTES: u64 = 1 << 22;
+/// Seconds of sound in a piece at the least: less does not pay for a new encoder.
+const PIECE_SECONDS_MIN: u64 = 4;
+/// The same where pieces overlap, and at the most.
+const OVERLAPPING_SECONDS: (u64, u64) = (8, 16);
+/// Bytes of samples that travel together.
+const BATCH_BYTES: usize = 1 << 17;
+
+/// Decides where pieces end.
+pub struct Cutter {
+    /// Samples that travel together.
+    pub batch: u64,
+    /// Samples of a piece that may wait.
+    pub most: u64,
+    /// Samples of a piece at the least.
+    least: u64,
+    /// Samples from one possible border to the next.
+    borders: u64,
+    /// Samples that are still to come, when that is known.
+    left: Option<u64>,
+    cores: u64,
+    /// Samples of the newest piece.
+    piece: u64,
+    /// Samples of all pieces.
+    cut: u64,
+}
+
+impl Cutter {
+    /// For so many samples that are expected, and pieces that overlap on a grid or not at all.
+    pub fn new(feed: &Feed, grid: Option<Grid>, expected: Option<u64>, cores: usize) -> Self {
+        let bytes = feed.shape.bytes_per_sample().max(1);
+        let rate = u64::from(feed.shape.sample_rate());
+        let (batch, borders, least, most) = match grid {
+            None => {
+                let least = rate * PIECE_SECONDS_MIN;
+                let batch = (BATCH_BYTES / bytes) as u64;
+                (batch, 1, least, PIECE_BYTES / bytes as u64)
+            }
+            Some(grid) => {
+                let (least, most) = OVERLAPPING_SECONDS;
+                let most = (OVERLAPPING_BYTES / bytes as u64).min(rate * most);
+                (grid.batch, grid.borders, rate * least, most)
+            }
+        };
+        Self {
+            batch,
+            most: most.max(least),
+            least,
+            borders,
+            left: expected,
+            cores: cores as u64,
+            piece: 0,
+            cut: 0,
+        }
+    }
+
+    /// Whether the newest piece can end here and is long enough, and what follows is worth another
+    /// one. Towards the end pieces become shorter, so that all cores end at about the same time.
+    pub fn pays(&self) -> bool {
+        let fair = self.left.map_or(self.most, |left| left / (2 * self.cores));
+        let is_worth_it = self.left.is_none_or(|left| left > self.least);
+        let is_border = self.cut.is_multiple_of(self.borders);
+        is_border && is_worth_it && self.piece >= fair.clamp(self.least, self.most)
+    }
+
+    /// Starts with another piece.
+    pub fn begin(&mut self) {
+        self.piece = 0;
+    }
+
+    /// Samples that go to the newest piece.
+    pub fn add(&mut self, samples: u64) {
+        self.piece += samples;
+        self.cut += samples;
+        self.left = self.left.map(|left| left.saturating_sub(samples));
+    }
+}
