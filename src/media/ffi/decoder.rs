@@ -1,13 +1,14 @@
 //! A decoder set up as the `ffmpeg` command sets one up.
 
-use ffmpeg_next::codec::Context;
 use ffmpeg_next::codec::decoder::Opened;
+use ffmpeg_next::codec::encoder::audio::Encoder;
+use ffmpeg_next::codec::{Context, Parameters};
 use ffmpeg_next::ffi::{
     AV_NOPTS_VALUE, AVChannelLayout, AVChannelOrder, AVRational, av_channel_layout_default,
-    av_rescale_delta, avcodec_parameters_to_context,
+    av_rescale_delta, avcodec_parameters_from_context, avcodec_parameters_to_context,
 };
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Codec, Error, Rational, frame};
+use ffmpeg_next::{Codec, Error, Packet, Rational, frame};
 
 use super::input::raw_stream;
 
@@ -37,6 +38,52 @@ pub fn open(input: &Input, index: usize, codec: Codec) -> Result<Opened, Error> 
     let mut decoder = context.decoder();
     decoder.set_packet_time_base(stream_time_base(input, index));
     decoder.open_as(codec)
+}
+
+/// A decoder for what an encoder makes, to try things out with.
+pub struct Trial(Opened);
+
+impl Trial {
+    /// Opens a decoder for the encoder's packets.
+    ///
+    /// # Errors
+    /// [`Error::DecoderNotFound`], else what libav says.
+    pub fn of(encoder: &Encoder) -> Result<Self, Error> {
+        let codec = encoder.codec().ok_or(Error::DecoderNotFound)?;
+        let codec = ffmpeg_next::decoder::find(codec.id()).ok_or(Error::DecoderNotFound)?;
+        let mut parameters = Parameters::new();
+        // SAFETY: both are alive; libav copies.
+        let code =
+            unsafe { avcodec_parameters_from_context(parameters.as_mut_ptr(), encoder.as_ptr()) };
+        if code < 0 {
+            return Err(Error::from(code));
+        }
+        let mut context = Context::new_with_codec(codec);
+        context.set_parameters(parameters)?;
+        let mut decoder = context.decoder();
+        decoder.set_packet_time_base(encoder.time_base());
+        Ok(Self(decoder.open_as(codec)?))
+    }
+
+    /// Decodes packets as if nothing came before them.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn decode<'a>(
+        &mut self,
+        packets: impl Iterator<Item = &'a Packet>,
+        take: &mut dyn FnMut(frame::Audio),
+    ) -> Result<(), Error> {
+        self.0.flush();
+        for packet in packets {
+            self.0.send_packet(packet)?;
+            let mut frame = frame::Audio::empty();
+            while self.0.receive_frame(&mut frame).is_ok() {
+                take(std::mem::replace(&mut frame, frame::Audio::empty()));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Gives a frame whose channels have no order (Speex) the default layout of its channel count:

@@ -1,6 +1,6 @@
 //! Samples of a frame, changed in place.
 
-use ffmpeg_next::ffi::av_frame_make_writable;
+use ffmpeg_next::ffi::{av_frame_make_writable, av_frame_ref, av_frame_unref};
 use ffmpeg_next::format::Sample;
 use ffmpeg_next::{Error, frame};
 
@@ -43,6 +43,51 @@ pub fn tame(frame: &mut frame::Audio) -> Result<u64, Error> {
     Ok(count)
 }
 
+/// Makes `part` the `count` samples of a frame from sample `from` on, over the same buffers.
+///
+/// # Errors
+/// No memory; EINVAL when the frame has fewer.
+pub fn take_part(
+    part: &mut frame::Audio,
+    frame: &frame::Audio,
+    from: usize,
+    count: usize,
+) -> Result<(), Error> {
+    let (Ok(samples), Ok(first)) = (i32::try_from(count), i64::try_from(from)) else {
+        return Err(Error::Other { errno: libc::EINVAL });
+    };
+    if from + count > frame.samples() {
+        return Err(Error::Other { errno: libc::EINVAL });
+    }
+    let channels = if frame.is_planar() { 1 } else { usize::from(frame.channels()) };
+    let offset = from * channels * frame.format().bytes();
+    let planes = frame.planes();
+    // SAFETY: both frames are alive; libav makes the one another reference to the other's buffers.
+    // Every plane holds as many samples as the frame says, so that the moved pointers stay inside.
+    unsafe {
+        let raw = part.as_mut_ptr();
+        av_frame_unref(raw);
+        let code = av_frame_ref(raw, frame.as_ptr());
+        if code < 0 {
+            return Err(Error::from(code));
+        }
+        let own = &raw mut (*raw).data;
+        let has_more_planes = (*raw).extended_data != own.cast();
+        for plane in 0..planes {
+            if has_more_planes {
+                let data = (*raw).extended_data.add(plane);
+                *data = (*data).add(offset);
+            }
+            if let Some(data) = (*own).get_mut(plane) {
+                *data = (*data).add(offset);
+            }
+        }
+        (*raw).nb_samples = samples;
+    }
+    part.set_pts(frame.pts().map(|pts| pts.saturating_add(first)));
+    Ok(())
+}
+
 /// The level as an encoder may have it, and whether it is the same.
 fn tamed(bytes: [u8; 4]) -> (f32, bool) {
     let level = f32::from_ne_bytes(bytes);
@@ -67,6 +112,35 @@ mod tests {
     use ffmpeg_next::format::sample::Type;
 
     use super::*;
+
+    #[test]
+    fn a_part_of_a_frame_is_what_stands_there() {
+        for (kind, layout) in [
+            (Type::Planar, ChannelLayout::STEREO),
+            (Type::Packed, ChannelLayout::STEREO),
+            (Type::Planar, ChannelLayout::default(10)),
+        ] {
+            let mut frame = frame::Audio::new(Sample::I16(kind), 8, layout);
+            frame.set_pts(Some(100));
+            for plane in 0..frame.planes() {
+                let length = bytes_of_a_plane(&frame);
+                let bytes = (0..length).map(|at| u8::try_from(at + plane).unwrap_or(0));
+                let bytes: Vec<u8> = bytes.collect();
+                frame.data_mut(plane)[..length].copy_from_slice(&bytes);
+            }
+            let mut part = frame::Audio::empty();
+            for _ in 0..2 {
+                take_part(&mut part, &frame, 3, 4).expect("in it");
+            }
+            assert_eq!((part.samples(), part.pts()), (4, Some(103)));
+            let step = bytes_of_a_plane(&frame) / 8;
+            for plane in 0..frame.planes() {
+                let expected = &frame.data(plane)[3 * step..7 * step];
+                assert_eq!(&part.data(plane)[..4 * step], expected, "{kind:?} {plane}");
+            }
+            assert!(take_part(&mut part, &frame, 5, 4).is_err());
+        }
+    }
 
     #[test]
     fn what_is_no_number_becomes_silence_and_the_rest_stays() {

@@ -53,7 +53,11 @@ impl Run<'_> {
         let reader = Reader::open(self.plan, self.limits, self.watch, demux)?;
         let mut frames = Frames::open(self.plan, self.watch, reader)?;
         let opened = opening::open(self.plan, self.watch, &mut frames, self.sink, self.metadata)?;
-        let splice = if share.most() > 1 { Splice::of(self.plan) } else { Err("one_core") };
+        let splice = if share.most() > 1 {
+            Splice::of(self.plan, opened.encode.encoder())
+        } else {
+            Err("one_core")
+        };
         match splice {
             Ok(splice) => {
                 let expected_samples = self.expected_samples(&opened);

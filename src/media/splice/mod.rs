@@ -6,17 +6,24 @@
 
 mod flac;
 mod mp3;
+mod opus;
 mod seam;
+mod vorbis;
 mod wavpack;
 
+use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::{Packet, frame};
 
 use self::flac::Flac;
 use self::mp3::Mp3;
+use self::opus::Opus;
 pub use self::seam::{Batch, Finder, Grid, Overlap, Verdict};
+use self::vorbis::Vorbis;
 use self::wavpack::WavPack;
+use super::ffi::decoder::Trial;
 use super::plan::Plan;
 use super::request::Exactness;
+use crate::base::BitRate;
 
 /// Joins the packets of lanes in their order.
 pub enum Splice {
@@ -42,15 +49,19 @@ impl Splice {
     ///
     /// # Errors
     /// The reason, in a word of the API.
-    pub fn of(plan: &Plan) -> Result<Self, SerialBecause> {
+    pub fn of(plan: &Plan, encoder: &Encoder) -> Result<Self, SerialBecause> {
         match plan.encoder {
             "flac" => Ok(Self::Flac(Box::new(Flac::new()))),
             // Its encoder remembers what came before: the same sound in other bytes.
             "wavpack" if plan.exactness == Exactness::BitExact => Err("exactness"),
             "wavpack" => Ok(Self::WavPack(WavPack::default())),
             "alac" | "tta" => Ok(Self::Plain),
-            "libmp3lame" if plan.exactness == Exactness::BitExact => Err("exactness"),
+            "libmp3lame" | "libvorbis" | "libopus" if plan.exactness == Exactness::BitExact => {
+                Err("exactness")
+            }
             "libmp3lame" => Ok(Self::Overlapping(Finder::Mp3(Mp3::default()))),
+            "libvorbis" => Ok(Self::Overlapping(Finder::Vorbis(Vorbis::default()))),
+            "libopus" => opus_finder(plan, encoder).map(Self::Overlapping),
             name if name.starts_with("pcm_") => Ok(Self::Plain),
             _ => Err("codec"),
         }
@@ -90,6 +101,21 @@ impl Splice {
             _ => None,
         }
     }
+}
+
+/// At low rates the encoder changes between ways of coding that do not join, and only at one sample
+/// rate can a trial be compared with the sound.
+fn opus_finder(plan: &Plan, encoder: &Encoder) -> Result<Finder, SerialBecause> {
+    let pairs = u32::from(encoder.channels()).div_ceil(2).max(1);
+    let rate = plan.bit_rate.map_or(0, BitRate::bits_per_second);
+    if rate < opus::BITS_PER_PAIR * pairs {
+        return Err("bitrate");
+    }
+    if encoder.rate() != opus::SAMPLE_RATE {
+        return Err("sample_rate");
+    }
+    let trial = Trial::of(encoder).map_err(|_| "codec")?;
+    Ok(Finder::Opus(Box::new(Opus::new(trial, rate / pairs))))
 }
 
 /// Hears all the sound that goes to the encoders.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ffmpeg_next::{Packet, frame};
 
 use super::mp3::Mp3;
+use super::opus::Opus;
+use super::vorbis::Vorbis;
 
 /// Frames that travel together: handing each over alone would cost more than it takes to encode it.
 pub type Batch = Arc<Vec<frame::Audio>>;
@@ -35,6 +37,10 @@ pub enum Verdict {
 pub enum Finder {
     /// MP3.
     Mp3(Mp3),
+    /// Vorbis.
+    Vorbis(Vorbis),
+    /// Opus.
+    Opus(Box<Opus>),
 }
 
 /// Where pieces may start, and how far they overlap.
@@ -54,6 +60,8 @@ impl Finder {
     pub fn grid(&self, frame_size: u64) -> Grid {
         match self {
             Self::Mp3(_) => Mp3::grid(frame_size),
+            Self::Vorbis(_) => Vorbis::grid(),
+            Self::Opus(opus) => opus.grid(frame_size),
         }
     }
 
@@ -61,6 +69,8 @@ impl Finder {
     pub fn begin(&mut self) {
         match self {
             Self::Mp3(mp3) => mp3.begin(),
+            Self::Vorbis(vorbis) => vorbis.begin(),
+            Self::Opus(opus) => opus.begin(),
         }
     }
 
@@ -68,6 +78,8 @@ impl Finder {
     pub fn find(&mut self, overlap: &mut Overlap) -> Verdict {
         match self {
             Self::Mp3(mp3) => mp3.find(overlap),
+            Self::Vorbis(vorbis) => vorbis.find(overlap),
+            Self::Opus(opus) => opus.find(overlap),
         }
     }
 }

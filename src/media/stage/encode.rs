@@ -1,13 +1,19 @@
 //! Frames in, packets out.
 
+use std::collections::VecDeque;
+
 use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::{Error, Packet, Rational, frame};
 
 use super::super::ffi::encoder::{self, EncoderSettings};
 use super::super::ffi::graph::Shape;
-use super::super::ffi::packet;
+use super::super::ffi::{packet, samples};
 use super::super::plan::{Encoded, Lead, Plan};
 use super::super::request::Exactness;
+
+/// Samples that a frame has at the least, but for the last: libav's Vorbis encoder takes 64 at a
+/// time, and what surrounds them takes more memory than they do.
+const FRAME_SAMPLES: usize = 4096;
 
 /// Twice the longest last frame that was seen to end the process.
 const ALAC_LEAST_SAMPLES: usize = 4;
@@ -33,6 +39,10 @@ pub struct Encode {
     least_bytes: usize,
     /// Samples that the last frame must have.
     least_samples: usize,
+    /// Samples that the encoder takes at a time, where frames are to have more.
+    step: Option<usize>,
+    /// Packets that came while a frame was handed over in parts.
+    ready: VecDeque<Packet>,
     time_base: Rational,
     /// Packets still to come that are not written.
     unwritten_packets: u64,
@@ -68,8 +78,12 @@ impl Encode {
         // Its ALAC encoder does the same for several pairs of channels.
         let is_surround_alac = plan.encoder == "alac" && shape.channels() > 3;
         let least_samples = if is_surround_alac { ALAC_LEAST_SAMPLES } else { 0 };
+        let fixed = encoder.codec().and_then(|codec| encoder::fixed_frame_size(&encoder, codec));
+        let step = fixed.map(|size| size as usize).filter(|&size| size * 16 <= FRAME_SAMPLES);
         Ok(Self {
             encoder,
+            step,
+            ready: VecDeque::new(),
             least_bytes,
             least_samples,
             time_base,
@@ -109,7 +123,9 @@ impl Encode {
     /// Samples per channel of every frame but the last, or `None` when any number will do.
     #[must_use]
     pub fn frame_size(&self) -> Option<u32> {
-        self.encoder.codec().and_then(|codec| encoder::fixed_frame_size(&self.encoder, codec))
+        let codec = self.encoder.codec()?;
+        let size = encoder::fixed_frame_size(&self.encoder, codec)?;
+        Some(self.step.map_or(size, |step| size * (FRAME_SAMPLES / step) as u32))
     }
 
     /// Hands a frame over. All packets must have been pulled before.
@@ -121,7 +137,16 @@ impl Encode {
         if bytes < self.least_bytes || frame.samples() < self.least_samples {
             return Err(Error::Other { errno: libc::ENOTSUP });
         }
-        self.encoder.send_frame(frame)
+        let Some(step) = self.step else { return self.encoder.send_frame(frame) };
+        let mut part = frame::Audio::empty();
+        for from in (0..frame.samples()).step_by(step) {
+            samples::take_part(&mut part, frame, from, step.min(frame.samples() - from))?;
+            self.encoder.send_frame(&part)?;
+            while let Some(packet) = self.receive()? {
+                self.ready.push_back(packet);
+            }
+        }
+        Ok(())
     }
 
     /// Says that no frame follows.
@@ -137,6 +162,13 @@ impl Encode {
     /// # Errors
     /// What libav says.
     pub fn pull(&mut self) -> Result<Option<Packet>, Error> {
+        match self.ready.pop_front() {
+            Some(packet) => Ok(Some(packet)),
+            None => self.receive(),
+        }
+    }
+
+    fn receive(&mut self) -> Result<Option<Packet>, Error> {
         loop {
             let mut packet = Packet::empty();
             match self.encoder.receive_packet(&mut packet) {
