@@ -24,6 +24,7 @@ mod probe;
 mod protocol;
 mod referees;
 mod samples;
+mod seams;
 mod segmented;
 mod sign_in;
 mod waveform;

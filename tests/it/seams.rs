@@ -1,0 +1,108 @@
+//! Where pieces of a lossy recording meet nobody hears it, and no decoder has anything to say.
+
+use std::path::Path;
+use std::process::Command;
+
+use audiomill::media::options::parse;
+use audiomill::media::quality::{Comparison, compare};
+use audiomill::media::{Format, Source};
+
+use crate::support::recording::music;
+
+const SECONDS: u32 = 40;
+/// What may be noisier than on one core on average, and how many bytes it may have more or less.
+const MEAN_DB: f64 = 0.1;
+const GROWTH: f64 = 0.002;
+/// Frames as far from those of one core are nothing that stands out.
+const SLIGHT_DB: f64 = 1.0;
+
+fn compared(source: &Path, format: Format, options: &[(&str, &str)]) -> Comparison {
+    let file = std::fs::File::open(source).expect("opened");
+    let length = file.metadata().expect("a file").len();
+    let request = parse(Some(format), options.iter().copied()).expect("options");
+    let compared = compare(&Source::new(file, Some(length)), &request, 4);
+    compared.unwrap_or_else(|failure| panic!("{options:?}: {failure:?}"))
+}
+
+/// The measures of a lossy result; how many seams it has.
+fn judged(told: &str, compared: &Comparison) -> usize {
+    let Comparison { at_seams, elsewhere, bytes, .. } = compared;
+    println!("{told}: {} seams, {at_seams:?}, {elsewhere:?}", compared.segmented.seams.len());
+    assert_eq!(compared.complaints, Vec::<String>::new(), "{told}");
+    assert_eq!(compared.decoded.0, compared.decoded.1, "{told}: samples");
+    assert!(at_seams.mean_db <= MEAN_DB, "{told}: {at_seams:?}");
+    assert!(at_seams.worst_db <= elsewhere.worst_db.max(SLIGHT_DB), "{told}: {at_seams:?}");
+    let growth = bytes.0 as f64 / bytes.1 as f64 - 1.0;
+    assert!(growth.abs() < GROWTH, "{told}: {growth:+.4} of the size");
+    compared.segmented.seams.len()
+}
+
+/// Judges conversions of one recording that `options` of the command change.
+fn all_judged(options: &[&str], cases: &[(Format, &[(&str, &str)])]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = music(folder.path(), "in.wav", SECONDS, options);
+    for (format, options) in cases {
+        let told = format!("{} {options:?}", format.as_str());
+        let seams = judged(&told, &compared(&source, *format, options));
+        assert!(seams > 0, "{told}: encoded in one");
+    }
+}
+
+#[test]
+fn pieces_of_mp3_meet_unheard() {
+    all_judged(
+        &[],
+        &[
+            (Format::Mp3, &[("bitrate", "192k")]),
+            (Format::Mp3, &[("bitrate", "320k")]),
+            (Format::Mp3, &[("bitrate", "64k"), ("channels", "1")]),
+            (Format::Mp3, &[("quality", "2")]),
+            (Format::Mp3, &[("bitrate", "48k"), ("sample_rate", "22050")]),
+            (Format::Mp3, &[("quality", "5"), ("sample_rate", "24000"), ("channels", "1")]),
+            (Format::Mp3, &[("bitrate", "16k"), ("sample_rate", "8000")]),
+            (Format::Mp3, &[("bitrate", "160k"), ("start", "3.3"), ("end", "38.21")]),
+        ],
+    );
+}
+
+#[test]
+fn pieces_of_opus_meet_unheard() {
+    all_judged(
+        &[],
+        &[
+            (Format::Opus, &[("bitrate", "128k")]),
+            (Format::Opus, &[("bitrate", "64k"), ("channels", "1")]),
+            (Format::Webm, &[("bitrate", "160k"), ("start", "3.3"), ("end", "38.21")]),
+        ],
+    );
+}
+
+#[test]
+fn pieces_of_vorbis_meet_unheard() {
+    all_judged(
+        &[],
+        &[
+            (Format::Ogg, &[("quality", "5")]),
+            (Format::Ogg, &[("bitrate", "96k"), ("channels", "1")]),
+            (Format::Ogg, &[("quality", "3"), ("start", "3.3"), ("end", "38.21")]),
+        ],
+    );
+}
+
+#[test]
+fn pieces_of_surround_and_of_silence_meet_unheard() {
+    let surround = "pan=5.1|c0=c0|c1=c1|c2=c0|c3=c1|c4=c0|c5=c1";
+    all_judged(
+        &["-af", surround],
+        &[(Format::Opus, &[("bitrate", "320k")]), (Format::Ogg, &[("quality", "3")])],
+    );
+    all_judged(
+        &["-af", "volume=0"],
+        &[
+            (Format::Mp3, &[("quality", "4")]),
+            (Format::Mp3, &[("bitrate", "128k")]),
+            (Format::Ogg, &[("quality", "4")]),
+            (Format::Opus, &[("bitrate", "128k")]),
+        ],
+    );
+}
