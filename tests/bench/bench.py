@@ -2,7 +2,8 @@
 """Measures audiomill beside the ffmpeg command, and prints tables. Nothing here passes or fails.
 
     tests/bench/bench.py speed   CPU time and peak memory of conversions, in pairs, same minute
-    tests/bench/bench.py cores   one 10-minute file on every core, on one, and the ffmpeg command
+    tests/bench/bench.py cores [TARGET…]
+                                 one 10-minute file on every core, on one, and the ffmpeg command
     tests/bench/bench.py memory  a two-hour WAV to MP3; a 1 GiB upload
     tests/bench/bench.py polling status answers while every worker is busy
 
@@ -22,7 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("AUDIOMILL_BIN", os.path.join(HERE, "../../target/release/audiomill"))
 KEY = "a-static-key-of-the-bench-0123456789"
-ROUNDS = 7
+ROUNDS = int(os.environ.get("ROUNDS", "7"))
 SYNTHETIC = (
     "aevalsrc=exprs=0.3*sin(440*2*PI*t)*(0.6+0.4*sin(3*t))+0.05*(random(0)-0.5)"
     "|0.25*sin(554*2*PI*t+sin(5*t))+0.05*(random(1)-0.5):s=44100:d={}"
@@ -92,16 +93,28 @@ def cores(folder):
         ffmpeg("-stream_loop", "-1", "-i", "music.wav", "-t", "600", source)
     else:
         ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(600), source)
+    flac = os.path.join(folder, "source.flac")
+    ffmpeg("-i", source, flac)
     targets = [
-        ("flac", "flac", [], []),
+        ("mp3 192k", "mp3", ["--bitrate", "192k"], ["-b:a", "192k"]),
+        ("mp3 V2", "mp3", ["--quality", "2"], ["-q:a", "2"]),
+        ("opus 128k", "opus", ["--bitrate", "128k"], ["-c:a", "libopus", "-b:a", "128k"]),
+        ("ogg q5", "ogg", ["--quality", "5"], ["-c:a", "libvorbis", "-q:a", "5"]),
+        ("m4a 160k", "m4a", ["--bitrate", "160k"], ["-b:a", "160k"]),
+        ("flac", "flac", ["--reencode", "always"], []),
         ("flac, level 8", "flac", ["--quality", "8"], ["-compression_level", "8"]),
         ("alac", "m4a", ["--format", "alac"], ["-c:a", "alac"]),
         ("wv", "wv", [], []),
     ]
+    targets = [(*target, source) for target in targets] + [
+        (f"{name} from flac", *rest, flac) for name, *rest in targets if name not in ("flac, level 8", "wv")
+    ]
+    chosen = sys.argv[2:]
+    targets = [target for target in targets if not chosen or target[0] in chosen]
     print(f"10 minutes of stereo on {os.cpu_count()} cores, median of {ROUNDS} rounds; ratios to the command's\n")
     print("| target | wall, every core | wall, one core | cpu, every core | audiomill s | ffmpeg s | peak MiB |")
     print("|---|---|---|---|---|---|---|")
-    for name, end, ours, theirs in targets:
+    for name, end, ours, theirs, source in targets:
         own = [BINARY, "convert", "--force", *ours, source, f"{folder}/a.{end}"]
         command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, *theirs, f"{folder}/b.{end}"]
         rounds = [
@@ -203,7 +216,7 @@ def polling(folder):
 
 if __name__ == "__main__":
     tables = {"speed": speed, "cores": cores, "memory": memory, "polling": polling}
-    if len(sys.argv) != 2 or sys.argv[1] not in tables:
+    if len(sys.argv) < 2 or sys.argv[1] not in tables:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         tables[sys.argv[1]](folder)

@@ -79,7 +79,10 @@ impl Encode {
         let is_surround_alac = plan.encoder == "alac" && shape.channels() > 3;
         let least_samples = if is_surround_alac { ALAC_LEAST_SAMPLES } else { 0 };
         let fixed = encoder.codec().and_then(|codec| encoder::fixed_frame_size(&encoder, codec));
-        let step = fixed.map(|size| size as usize).filter(|&size| size * 16 <= FRAME_SAMPLES);
+        // Where the source's clock counts, the command's frames are as many as its jumps can be.
+        let step = fixed
+            .map(|size| size as usize)
+            .filter(|&size| size * 16 <= FRAME_SAMPLES && plan.exactness == Exactness::Ordinary);
         Ok(Self {
             encoder,
             step,

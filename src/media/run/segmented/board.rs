@@ -12,10 +12,23 @@ use crate::media::splice::Batch;
 /// How often somebody who waits looks whether it is to stop, or whether a core is idle.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// Packets that are worth being written.
+const MANY: usize = 32;
+
 /// The board of one run.
+///
+/// Each kind of thread waits for itself and is woken when there is something for it: to wake all of
+/// them at every turn would take as long as several hundredths of the encoding.
 pub struct Board<T> {
     state: Mutex<State<T>>,
-    changed: Condvar,
+    /// A lane can be taken.
+    opened: Condvar,
+    /// A lane that had nothing to do has, or has to stop.
+    fed: Condvar,
+    /// The splicer can go on.
+    coded: Condvar,
+    /// The reader can go on, or a core may be idle.
+    roomy: Condvar,
     /// Whether a lane goes on past its border until the splicer drops it.
     overlaps: bool,
 }
@@ -120,7 +133,14 @@ impl<T> Board<T> {
             is_complete: false,
             failure: None,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), overlaps }
+        Self {
+            state: Mutex::new(state),
+            opened: Condvar::new(),
+            fed: Condvar::new(),
+            coded: Condvar::new(),
+            roomy: Condvar::new(),
+            overlaps,
+        }
     }
 
     /// Adds a lane for the sound from `border` on, to be worked on with `tools`. What came before it
@@ -133,7 +153,8 @@ impl<T> Board<T> {
         let number = state.lanes.len();
         state.lanes.push(Lane { border, ..Lane::default() });
         state.untaken.push_back((number, tools));
-        self.changed.notify_all();
+        self.opened.notify_one();
+        self.fed.notify_all();
     }
 
     /// The next lane that nobody works on, with its tools. Waits for it; `None` when there will be
@@ -150,7 +171,7 @@ impl<T> Board<T> {
             if state.is_complete {
                 return None;
             }
-            state = self.wait(state);
+            state = wait(&self.opened, state);
         }
     }
 
@@ -160,14 +181,18 @@ impl<T> Board<T> {
         let samples: usize = batch.iter().map(frame::Audio::samples).sum();
         let ends = batch.last().and_then(|frame| frame.pts()).unwrap_or(i64::MAX);
         let mut state = self.lock();
+        let mut was_idle = false;
         for lane in state.lanes.iter_mut().filter(|lane| !lane.is_fed) {
+            was_idle |= lane.input.is_empty();
             lane.backlog += samples as u64;
             lane.input.push_back(Arc::clone(batch));
             if ends.saturating_sub(lane.border) < i64::try_from(head).unwrap_or(i64::MAX) {
                 lane.head.push(Arc::clone(batch));
             }
         }
-        self.changed.notify_all();
+        if was_idle {
+            self.fed.notify_all();
+        }
     }
 
     /// Says that no frame follows.
@@ -175,13 +200,15 @@ impl<T> Board<T> {
         let mut state = self.lock();
         state.is_complete = true;
         state.lanes.iter_mut().for_each(|lane| lane.is_fed = true);
-        self.changed.notify_all();
+        drop(state);
+        self.wake_all();
     }
 
     /// Waits until fewer than `most` samples wait in the newest lane, and fewer than `ceiling` in any,
     /// or until `idle` gives something.
     pub fn room<C>(&self, most: u64, ceiling: u64, mut idle: impl FnMut() -> Option<C>) -> Room<C> {
         let mut state = self.lock();
+        let mut goal = most;
         loop {
             if state.failure.is_some() {
                 return Room::Stop;
@@ -189,12 +216,19 @@ impl<T> Board<T> {
             if let Some(found) = idle() {
                 return Room::Idle(found);
             }
-            let has_room = state.lanes.last().is_none_or(|lane| lane.backlog < most);
+            let has_room = state.lanes.last().is_none_or(|lane| lane.backlog < goal);
             if has_room && state.lanes.iter().all(|lane| lane.backlog < ceiling) {
                 return Room::Free;
             }
-            state = self.wait(state);
+            // Once it is full a good deal is read at a time.
+            goal = most - most / 8;
+            state = wait(&self.roomy, state);
         }
+    }
+
+    /// Says that a core may be idle.
+    pub fn stir(&self) {
+        self.roomy.notify_one();
     }
 
     /// The next work of a lane. Waits for it.
@@ -209,24 +243,35 @@ impl<T> Board<T> {
             if let Some(batch) = own.input.pop_front() {
                 let samples: usize = batch.iter().map(frame::Audio::samples).sum();
                 own.backlog = own.backlog.saturating_sub(samples as u64);
-                self.changed.notify_all();
                 return Work::Encode(batch);
             }
             if own.is_fed {
                 return Work::Finish;
             }
-            state = self.wait(state);
+            // Whoever reads may be waiting for a core though there is nothing to do.
+            self.roomy.notify_one();
+            state = wait(&self.fed, state);
         }
     }
 
     /// Takes a lane's packets; with `is_done` the last ones.
     pub fn give(&self, lane: usize, mut packets: Vec<Packet>, is_done: bool) {
         let mut state = self.lock();
-        if let Some(own) = state.lanes.get_mut(lane).filter(|lane| !lane.is_dropped) {
-            own.output.append(&mut packets);
-            own.is_done |= is_done;
+        let Some((own, after)) = state.lanes.get_mut(lane..).and_then(<[_]>::split_first_mut)
+        else {
+            return;
+        };
+        if own.is_dropped {
+            return;
         }
-        self.changed.notify_all();
+        own.output.append(&mut packets);
+        own.is_done |= is_done;
+        // Past its border a lane works for nothing as soon as there is a seam.
+        let ends = own.output.last().and_then(Packet::pts).unwrap_or(i64::MIN);
+        let is_past = self.overlaps && after.iter().any(|lane| lane.border < ends);
+        if is_done || is_past || own.output.len() >= MANY {
+            self.coded.notify_one();
+        }
     }
 
     /// The next packets of a lane. Waits for them.
@@ -249,7 +294,7 @@ impl<T> Board<T> {
                     return Coded::End;
                 }
             }
-            state = self.wait(state);
+            state = wait(&self.coded, state);
         }
     }
 
@@ -262,7 +307,7 @@ impl<T> Board<T> {
             }
             let Some((own, after)) = state.lanes.get_mut(lane..).and_then(<[_]>::split_first_mut)
             else {
-                state = self.wait(state);
+                state = wait(&self.coded, state);
                 continue;
             };
             let next = after.iter_mut().enumerate().find(|(_, lane)| !lane.is_dropped);
@@ -279,7 +324,7 @@ impl<T> Board<T> {
                     }),
                 });
             }
-            state = self.wait(state);
+            state = wait(&self.coded, state);
         }
     }
 
@@ -291,13 +336,13 @@ impl<T> Board<T> {
             *own =
                 Lane { border, is_fed: true, is_done: true, is_dropped: true, ..Lane::default() };
         }
-        self.changed.notify_all();
+        self.fed.notify_all();
     }
 
     /// Stops everything; the first failure is the one that counts.
     pub fn fail(&self, failure: Failure) {
         self.lock().failure.get_or_insert(failure);
-        self.changed.notify_all();
+        self.wake_all();
     }
 
     /// Why it stopped, if it did.
@@ -309,8 +354,14 @@ impl<T> Board<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
-        let waited = self.changed.wait_timeout(state, LOOK);
-        waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
+    fn wake_all(&self) {
+        for all in [&self.opened, &self.fed, &self.coded, &self.roomy] {
+            all.notify_all();
+        }
     }
+}
+
+fn wait<'a, T>(until: &Condvar, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+    let waited = until.wait_timeout(state, LOOK);
+    waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
 }

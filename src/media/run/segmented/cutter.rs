@@ -6,11 +6,11 @@ use super::super::super::stage::encode::Feed;
 /// Bytes of samples in a piece at the most: what may wait for each core.
 const PIECE_BYTES: u64 = 1 << 20;
 /// The same where pieces overlap, which costs time: fewer of them.
-const OVERLAPPING_BYTES: u64 = 1 << 22;
+const OVERLAPPING_BYTES: u64 = 6 << 20;
 /// Seconds of sound in a piece at the least: less does not pay for a new encoder.
 const PIECE_SECONDS_MIN: u64 = 4;
 /// The same where pieces overlap, and at the most.
-const OVERLAPPING_SECONDS: (u64, u64) = (8, 16);
+const OVERLAPPING_SECONDS: (u64, u64) = (8, 24);
 /// Bytes of samples that travel together.
 const BATCH_BYTES: usize = 1 << 17;
 
@@ -67,8 +67,12 @@ impl Cutter {
     pub fn pays(&self) -> bool {
         let fair = self.left.map_or(self.most, |left| left / (2 * self.cores));
         let is_worth_it = self.left.is_none_or(|left| left > self.least);
-        let is_border = self.cut.is_multiple_of(self.borders);
-        is_border && is_worth_it && self.piece >= fair.clamp(self.least, self.most)
+        self.is_border() && is_worth_it && self.piece >= fair.clamp(self.least, self.most)
+    }
+
+    /// Whether a piece may end here.
+    pub fn is_border(&self) -> bool {
+        self.cut.is_multiple_of(self.borders)
     }
 
     /// Starts with another piece.

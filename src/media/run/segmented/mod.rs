@@ -100,6 +100,7 @@ impl Segmented<'_> {
                         let _at_work = watched.enter();
                         while let Some((number, tools)) = board.take_lane() {
                             self.lane(&board, number, tools, (&feed, heard_until));
+                            board.stir();
                         }
                     });
                 }
@@ -158,9 +159,11 @@ impl Segmented<'_> {
             let Some(border) = batch.first().map(|frame| frame.pts().unwrap_or(0)) else {
                 return Ok(());
             };
-            let ceiling = cutter.most.saturating_mul(self.share.most() as u64 + 1);
+            // Where no other lane could start there is no waiting for one.
+            let most = if cutter.is_border() { cutter.most } else { u64::MAX };
+            let ceiling = most.saturating_mul(self.share.most() as u64 + 1);
             let idle = || cutter.pays().then(|| self.share.core()).flatten();
-            match board.room(cutter.most, ceiling, idle) {
+            match board.room(most, ceiling, idle) {
                 Room::Stop => return Ok(()),
                 Room::Free => {}
                 Room::Idle(core) => {
