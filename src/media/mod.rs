@@ -17,6 +17,7 @@ pub mod io;
 pub mod limits;
 pub mod loudness;
 pub mod metadata;
+pub mod noise;
 pub mod options;
 pub mod overlay;
 pub mod plan;

@@ -1,18 +1,22 @@
 //! Where pieces of a lossy recording meet nobody hears it, and no decoder has anything to say.
 
 use std::path::Path;
-use std::process::Command;
 
 use audiomill::media::options::parse;
-use audiomill::media::quality::{Comparison, compare};
+use audiomill::media::quality::{Comparison, compare, converted};
 use audiomill::media::{Format, Source};
 
 use crate::support::recording::music;
 
 const SECONDS: u32 = 40;
+/// The encoder of AAC takes 12 s to settle: shorter pieces do not pay.
+const LONG_SECONDS: u32 = 110;
 /// What may be noisier than on one core on average, and how many bytes it may have more or less.
 const MEAN_DB: f64 = 0.1;
+/// The same for AAC, whose encoders are never quite alike: of one or two seams there is no average.
+const MEAN_DB_OF_FEW: f64 = 0.3;
 const GROWTH: f64 = 0.002;
+const GROWTH_OF_AAC: f64 = 0.005;
 /// Frames as far from those of one core are nothing that stands out.
 const SLIGHT_DB: f64 = 1.0;
 
@@ -30,17 +34,19 @@ fn judged(told: &str, compared: &Comparison) -> usize {
     println!("{told}: {} seams, {at_seams:?}, {elsewhere:?}", compared.segmented.seams.len());
     assert_eq!(compared.complaints, Vec::<String>::new(), "{told}");
     assert_eq!(compared.decoded.0, compared.decoded.1, "{told}: samples");
-    assert!(at_seams.mean_db <= MEAN_DB, "{told}: {at_seams:?}");
     assert!(at_seams.worst_db <= elsewhere.worst_db.max(SLIGHT_DB), "{told}: {at_seams:?}");
     let growth = bytes.0 as f64 / bytes.1 as f64 - 1.0;
-    assert!(growth.abs() < GROWTH, "{told}: {growth:+.4} of the size");
+    let is_aac = compared.serial.plan.encoder == "aac";
+    let (mean_db, most) = if is_aac { (MEAN_DB_OF_FEW, GROWTH_OF_AAC) } else { (MEAN_DB, GROWTH) };
+    assert!(at_seams.mean_db <= mean_db, "{told}: {at_seams:?}");
+    assert!(growth.abs() < most, "{told}: {growth:+.4} of the size");
     compared.segmented.seams.len()
 }
 
 /// Judges conversions of one recording that `options` of the command change.
-fn all_judged(options: &[&str], cases: &[(Format, &[(&str, &str)])]) {
+fn all_judged(seconds: u32, options: &[&str], cases: &[(Format, &[(&str, &str)])]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let source = music(folder.path(), "in.wav", SECONDS, options);
+    let source = music(folder.path(), "in.wav", seconds, options);
     for (format, options) in cases {
         let told = format!("{} {options:?}", format.as_str());
         let seams = judged(&told, &compared(&source, *format, options));
@@ -51,6 +57,7 @@ fn all_judged(options: &[&str], cases: &[(Format, &[(&str, &str)])]) {
 #[test]
 fn pieces_of_mp3_meet_unheard() {
     all_judged(
+        SECONDS,
         &[],
         &[
             (Format::Mp3, &[("bitrate", "192k")]),
@@ -68,6 +75,7 @@ fn pieces_of_mp3_meet_unheard() {
 #[test]
 fn pieces_of_opus_meet_unheard() {
     all_judged(
+        SECONDS,
         &[],
         &[
             (Format::Opus, &[("bitrate", "128k")]),
@@ -80,6 +88,7 @@ fn pieces_of_opus_meet_unheard() {
 #[test]
 fn pieces_of_vorbis_meet_unheard() {
     all_judged(
+        SECONDS,
         &[],
         &[
             (Format::Ogg, &[("quality", "5")]),
@@ -93,10 +102,12 @@ fn pieces_of_vorbis_meet_unheard() {
 fn pieces_of_surround_and_of_silence_meet_unheard() {
     let surround = "pan=5.1|c0=c0|c1=c1|c2=c0|c3=c1|c4=c0|c5=c1";
     all_judged(
+        SECONDS,
         &["-af", surround],
         &[(Format::Opus, &[("bitrate", "320k")]), (Format::Ogg, &[("quality", "3")])],
     );
     all_judged(
+        SECONDS,
         &["-af", "volume=0"],
         &[
             (Format::Mp3, &[("quality", "4")]),
@@ -105,4 +116,43 @@ fn pieces_of_surround_and_of_silence_meet_unheard() {
             (Format::Opus, &[("bitrate", "128k")]),
         ],
     );
+}
+
+#[test]
+fn pieces_of_aac_meet_unheard() {
+    all_judged(
+        LONG_SECONDS,
+        &[],
+        &[
+            (Format::M4a, &[("bitrate", "160k")]),
+            (Format::M4a, &[("bitrate", "64k"), ("channels", "1"), ("end", "105.4321")]),
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_joined_is_encoded_in_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let stereo = music(folder.path(), "stereo.wav", LONG_SECONDS, &[]);
+    let surround = "pan=5.1|c0=c0|c1=c1|c2=c0|c3=c1|c4=c0|c5=c1";
+    let surround = music(folder.path(), "5.1.wav", 30, &["-af", surround]);
+    let low = music(folder.path(), "low.wav", 30, &["-ar", "16000"]);
+    let float = music(folder.path(), "float.wav", 30, &["-c:a", "pcm_f32le"]);
+    type Case<'a> = (&'a Path, Format, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 6] = [
+        (&stereo, Format::Opus, &[("bitrate", "48k")], "bitrate"),
+        (&low, Format::Opus, &[("bitrate", "96k"), ("sample_rate", "16000")], "sample_rate"),
+        (&surround, Format::Opus, &[("bitrate", "128k")], "bitrate"),
+        (&surround, Format::M4a, &[], "channels"),
+        (&float, Format::M4a, &[], "memory"),
+        (&stereo, Format::Ac3, &[], "codec"),
+    ];
+    for (source, format, options, because) in cases {
+        let file = std::fs::File::open(source).expect("opened");
+        let length = file.metadata().expect("a file").len();
+        let request = parse(Some(format), options.iter().copied()).expect("options");
+        let (done, _) = converted(&Source::new(file, Some(length)), &request, 4).expect("done");
+        let told = (done.segments(), done.serial_because);
+        assert_eq!(told, (1, Some(because)), "{} {options:?}", format.as_str());
+    }
 }

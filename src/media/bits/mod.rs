@@ -4,6 +4,7 @@
 //! Never: streams, libav.
 //! Used by: `media::prescan`, `media::ffi`, `media::run`, `media::wrap`.
 
+pub mod aac;
 pub mod flac;
 pub mod mpeg;
 pub mod ogg;

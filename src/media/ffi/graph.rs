@@ -65,6 +65,18 @@ impl Shape {
         usize::try_from(bytes).unwrap_or(0) * self.channels() as usize
     }
 
+    /// The same with floating point samples, each channel for itself.
+    #[must_use]
+    pub fn in_planar_float(&self) -> Self {
+        let mut shape = Self::empty();
+        shape.format = AVSampleFormat::AV_SAMPLE_FMT_FLTP;
+        shape.sample_rate = self.sample_rate;
+        // SAFETY: both layouts are valid; libav copies. Without memory the copy is empty, which
+        // encoders refuse.
+        unsafe { av_channel_layout_copy(&raw mut shape.layout, &raw const self.layout) };
+        shape
+    }
+
     pub(super) fn format(&self) -> AVSampleFormat {
         self.format
     }

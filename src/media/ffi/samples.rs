@@ -2,7 +2,11 @@
 
 use ffmpeg_next::ffi::{av_frame_make_writable, av_frame_ref, av_frame_unref};
 use ffmpeg_next::format::Sample;
+use ffmpeg_next::format::sample::Type;
 use ffmpeg_next::{Error, frame};
+
+/// Full scale of 16-bit samples.
+const FULL_SCALE: f32 = 32768.0;
 
 /// Full scale is 1; LAME's assertions end the process at 100 000 and at what is no number.
 const LOUDEST: f32 = 1000.0;
@@ -41,6 +45,30 @@ pub fn tame(frame: &mut frame::Audio) -> Result<u64, Error> {
         }
     }
     Ok(count)
+}
+
+/// The frame's interleaved 16-bit samples as floating point ones, each channel for itself.
+///
+/// # Errors
+/// EINVAL for other samples; no memory.
+pub fn in_planar_float(frame: &frame::Audio) -> Result<frame::Audio, Error> {
+    if frame.format() != Sample::I16(Type::Packed) {
+        return Err(Error::Other { errno: libc::EINVAL });
+    }
+    let (count, channels) = (frame.samples(), usize::from(frame.channels()));
+    let format = Sample::F32(Type::Planar);
+    let mut wide = frame::Audio::new(format, count, frame.channel_layout());
+    wide.set_rate(frame.rate());
+    wide.set_pts(frame.pts());
+    let (narrow, _) = frame.data(0)[..count * channels * 2].as_chunks::<2>();
+    for channel in 0..channels {
+        let (samples, _) = wide.data_mut(channel)[..count * 4].as_chunks_mut::<4>();
+        let own = narrow.iter().skip(channel).step_by(channels);
+        for (sample, bytes) in samples.iter_mut().zip(own) {
+            *sample = (f32::from(i16::from_ne_bytes(*bytes)) / FULL_SCALE).to_ne_bytes();
+        }
+    }
+    Ok(wide)
 }
 
 /// Makes `part` the `count` samples of a frame from sample `from` on, over the same buffers.
@@ -109,7 +137,6 @@ fn bytes_of_a_plane(frame: &frame::Audio) -> usize {
 #[cfg(test)]
 mod tests {
     use ffmpeg_next::ChannelLayout;
-    use ffmpeg_next::format::sample::Type;
 
     use super::*;
 
@@ -118,7 +145,7 @@ mod tests {
         for (kind, layout) in [
             (Type::Planar, ChannelLayout::STEREO),
             (Type::Packed, ChannelLayout::STEREO),
-            (Type::Planar, ChannelLayout::default(10)),
+            (Type::Planar, ChannelLayout::HEXADECAGONAL),
         ] {
             let mut frame = frame::Audio::new(Sample::I16(kind), 8, layout);
             frame.set_pts(Some(100));

@@ -21,6 +21,9 @@ use super::probe::{AudioStream, Probe};
 use super::request::{Carry, Exactness, Format, Range, Request};
 use crate::base::BitRate;
 
+/// Samples that may wait in half the room: 16 bits.
+pub const SMALL: &str = "s16";
+
 /// A decision, ready to be carried out, shown and reported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -237,6 +240,14 @@ fn choose_stream<'a>(probe: &'a Probe, request: &Request) -> Result<&'a AudioStr
 }
 
 impl Plan {
+    /// Whether samples of 16 bits are handed to the encoder as they are, to become what it takes only
+    /// there: so much sound waits for it.
+    #[must_use]
+    pub fn takes_small(&self) -> bool {
+        let is_as_it_is = self.gain_db.is_none() && self.exactness == Exactness::Ordinary;
+        self.encoder == "aac" && is_as_it_is
+    }
+
     /// Whether the target keeps every bit of what it is given.
     #[must_use]
     pub const fn is_lossless(&self) -> bool {

@@ -54,7 +54,7 @@ impl Run<'_> {
         let mut frames = Frames::open(self.plan, self.watch, reader)?;
         let opened = opening::open(self.plan, self.watch, &mut frames, self.sink, self.metadata)?;
         let splice = if share.most() > 1 {
-            Splice::of(self.plan, opened.encode.encoder())
+            Splice::of(self.plan, opened.encode.encoder(), &opened.feed.shape)
         } else {
             Err("one_core")
         };

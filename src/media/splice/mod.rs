@@ -4,16 +4,19 @@
 //! Never: threads, who encodes what.
 //! Used by: `media::run`.
 
+mod aac;
 mod flac;
 mod mp3;
 mod opus;
 mod seam;
+mod sound;
 mod vorbis;
 mod wavpack;
 
 use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::{Packet, frame};
 
+use self::aac::Aac;
 use self::flac::Flac;
 use self::mp3::Mp3;
 use self::opus::Opus;
@@ -21,6 +24,8 @@ pub use self::seam::{Batch, Finder, Grid, Overlap, Verdict};
 use self::vorbis::Vorbis;
 use self::wavpack::WavPack;
 use super::ffi::decoder::Trial;
+use super::ffi::graph::Shape;
+use super::noise::{HOP, Noise};
 use super::plan::Plan;
 use super::request::Exactness;
 use crate::base::BitRate;
@@ -45,23 +50,27 @@ pub struct Misfit(pub &'static str);
 pub type SerialBecause = &'static str;
 
 impl Splice {
-    /// What joins the plan's packets, of frames of so many samples; else why they are not joined.
+    /// What joins the packets of encoders like this one, fed with frames of this shape; else why they
+    /// are not joined.
     ///
     /// # Errors
     /// The reason, in a word of the API.
-    pub fn of(plan: &Plan, encoder: &Encoder) -> Result<Self, SerialBecause> {
+    pub fn of(plan: &Plan, encoder: &Encoder, shape: &Shape) -> Result<Self, SerialBecause> {
         match plan.encoder {
             "flac" => Ok(Self::Flac(Box::new(Flac::new()))),
             // Its encoder remembers what came before: the same sound in other bytes.
             "wavpack" if plan.exactness == Exactness::BitExact => Err("exactness"),
             "wavpack" => Ok(Self::WavPack(WavPack::default())),
             "alac" | "tta" => Ok(Self::Plain),
-            "libmp3lame" | "libvorbis" | "libopus" if plan.exactness == Exactness::BitExact => {
+            "libmp3lame" | "libvorbis" | "libopus" | "aac"
+                if plan.exactness == Exactness::BitExact =>
+            {
                 Err("exactness")
             }
             "libmp3lame" => Ok(Self::Overlapping(Finder::Mp3(Mp3::default()))),
             "libvorbis" => Ok(Self::Overlapping(Finder::Vorbis(Vorbis::default()))),
-            "libopus" => opus_finder(plan, encoder).map(Self::Overlapping),
+            "libopus" => opus_finder(plan, encoder, shape).map(Self::Overlapping),
+            "aac" => aac_finder(encoder, shape).map(Self::Overlapping),
             name if name.starts_with("pcm_") => Ok(Self::Plain),
             _ => Err("codec"),
         }
@@ -103,15 +112,30 @@ impl Splice {
     }
 }
 
+/// Only the window of the first channel or pair can be read, and pieces are so long that their sound
+/// can wait only where it is small.
+fn aac_finder(encoder: &Encoder, shape: &Shape) -> Result<Finder, SerialBecause> {
+    match shape.channels() {
+        1 | 2 if shape.bytes_per_sample() > aac::SAMPLE_BYTES => Err("memory"),
+        1 | 2 if encoder.frame_size() as usize != HOP => Err("codec"),
+        1 | 2 => {
+            let trial = Trial::of(encoder).map_err(|_| "codec")?;
+            let noise = Noise::new(shape.sample_rate(), shape.channels() as usize);
+            Ok(Finder::Aac(Box::new(Aac::new(trial, noise))))
+        }
+        _ => Err("channels"),
+    }
+}
+
 /// At low rates the encoder changes between ways of coding that do not join, and only at one sample
 /// rate can a trial be compared with the sound.
-fn opus_finder(plan: &Plan, encoder: &Encoder) -> Result<Finder, SerialBecause> {
-    let pairs = u32::from(encoder.channels()).div_ceil(2).max(1);
+fn opus_finder(plan: &Plan, encoder: &Encoder, shape: &Shape) -> Result<Finder, SerialBecause> {
+    let pairs = shape.channels().div_ceil(2).max(1);
     let rate = plan.bit_rate.map_or(0, BitRate::bits_per_second);
     if rate < opus::BITS_PER_PAIR * pairs {
         return Err("bitrate");
     }
-    if encoder.rate() != opus::SAMPLE_RATE {
+    if shape.sample_rate() != opus::SAMPLE_RATE {
         return Err("sample_rate");
     }
     let trial = Trial::of(encoder).map_err(|_| "codec")?;

@@ -28,7 +28,12 @@ pub struct Mp3 {
 
 impl Mp3 {
     pub fn grid(frame_size: u64) -> Grid {
-        Grid { batch: BATCH * frame_size, borders: PADDING_PERIOD * frame_size, heard: 0 }
+        Grid {
+            batch: BATCH * frame_size,
+            borders: PADDING_PERIOD * frame_size,
+            settled: SETTLED as u64 * frame_size,
+            heard: 0..0,
+        }
     }
 
     pub fn begin(&mut self) {

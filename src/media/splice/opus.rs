@@ -1,9 +1,9 @@
 //! Opus: a decoder goes on predicting from what it has decoded, so that a seam is tried by decoding.
 
-use ffmpeg_next::format::Sample;
 use ffmpeg_next::{Error, Packet, frame};
 
 use super::seam::{Batch, Grid, Overlap, Verdict};
+use super::sound::{heard, interleave};
 use crate::media::ffi::decoder::Trial;
 
 /// Samples per second of the sound that a trial is compared with.
@@ -34,8 +34,6 @@ const PERFECT: f64 = -30.0;
 const GOOD: f64 = -12.0;
 /// What the encoder's own error is taken for where the sound is not known: 30 dB below the signal.
 const USUAL_NOISE: f64 = 1e-3;
-/// Of 16-bit samples.
-const FULL_SCALE: f32 = 32768.0;
 
 /// Finds seams of Opus.
 pub struct Opus {
@@ -59,7 +57,8 @@ impl Opus {
         Grid {
             batch,
             borders: batch,
-            heard: (self.first + PATIENCE + COMPARED) as u64 * frame_size,
+            settled: self.first as u64 * frame_size,
+            heard: 0..(self.first + PATIENCE + COMPARED) as u64 * frame_size,
         }
     }
 
@@ -113,7 +112,7 @@ impl Opus {
         let compared = &after[at..at + COMPARED];
         let crossing = self.decoded(warm.iter().chain(compared))?;
         let own = self.decoded(after.get(at - WARM..at)?.iter().chain(compared))?;
-        let heard = heard(sound, compared.first()?.pts()?, own.len() / COMPARED * COMPARED);
+        let heard = heard(sound, compared.first()?.pts()?, own.len());
         let length = own.len() / COMPARED;
         let part = |samples: &[f32], index: usize| samples[index * length..][..length].to_vec();
         let worst = (0..COMPARED).map(|index| {
@@ -145,44 +144,4 @@ impl Opus {
 fn difference(one: &[f32], other: &[f32]) -> f64 {
     let squares = one.iter().zip(other).map(|(one, other)| f64::from(one - other).powi(2));
     squares.sum()
-}
-
-/// So many values of the sound from `pts` on; `None` when it is not all there.
-fn heard(sound: &[Batch], pts: i64, count: usize) -> Option<Vec<f32>> {
-    let frames = || sound.iter().flat_map(|batch| batch.iter());
-    let first = frames().next()?;
-    let channels = usize::from(first.channels());
-    let skipped = usize::try_from(pts.checked_sub(first.pts()?)?).ok()? * channels;
-    let mut samples = Vec::new();
-    for frame in frames() {
-        interleave(frame, &mut samples);
-        if samples.len() >= skipped + count {
-            return Some(samples[skipped..skipped + count].to_vec());
-        }
-    }
-    None
-}
-
-/// Adds a frame's samples, all channels of one after those of the one before.
-fn interleave(frame: &frame::Audio, samples: &mut Vec<f32>) {
-    let channels = usize::from(frame.channels());
-    let bytes = frame.format().bytes();
-    let level = |plane: usize, at: usize| {
-        let value = frame.data(plane).get(at * bytes..(at + 1) * bytes).unwrap_or_default();
-        match (frame.format(), value) {
-            (Sample::I16(_), &[low, high]) => {
-                f32::from(i16::from_ne_bytes([low, high])) / FULL_SCALE
-            }
-            (Sample::F32(_), &[a, b, c, d]) => f32::from_ne_bytes([a, b, c, d]),
-            _ => 0.0,
-        }
-    };
-    for at in 0..frame.samples() {
-        for channel in 0..channels {
-            samples.push(match frame.is_planar() {
-                true => level(channel, at),
-                false => level(0, at * channels + channel),
-            });
-        }
-    }
 }

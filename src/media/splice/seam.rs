@@ -1,9 +1,11 @@
 //! Where the packets of one encoder may follow those of another that heard the same sound.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ffmpeg_next::{Packet, frame};
 
+use super::aac::Aac;
 use super::mp3::Mp3;
 use super::opus::Opus;
 use super::vorbis::Vorbis;
@@ -39,19 +41,23 @@ pub enum Finder {
     Mp3(Mp3),
     /// Vorbis.
     Vorbis(Vorbis),
+    /// AAC.
+    Aac(Box<Aac>),
     /// Opus.
     Opus(Box<Opus>),
 }
 
 /// Where pieces may start, and how far they overlap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
     /// Samples that travel together.
     pub batch: u64,
     /// Samples from one possible border to the next: a multiple of `batch`.
     pub borders: u64,
-    /// Samples behind a border that the finder wants to hear.
-    pub heard: u64,
+    /// Samples behind a border that are encoded twice.
+    pub settled: u64,
+    /// Which samples behind a border the finder wants to hear.
+    pub heard: Range<u64>,
 }
 
 impl Finder {
@@ -61,6 +67,7 @@ impl Finder {
         match self {
             Self::Mp3(_) => Mp3::grid(frame_size),
             Self::Vorbis(_) => Vorbis::grid(),
+            Self::Aac(aac) => aac.grid(frame_size),
             Self::Opus(opus) => opus.grid(frame_size),
         }
     }
@@ -70,6 +77,7 @@ impl Finder {
         match self {
             Self::Mp3(mp3) => mp3.begin(),
             Self::Vorbis(vorbis) => vorbis.begin(),
+            Self::Aac(aac) => aac.begin(),
             Self::Opus(opus) => opus.begin(),
         }
     }
@@ -79,6 +87,7 @@ impl Finder {
         match self {
             Self::Mp3(mp3) => mp3.find(overlap),
             Self::Vorbis(vorbis) => vorbis.find(overlap),
+            Self::Aac(aac) => aac.find(overlap),
             Self::Opus(opus) => opus.find(overlap),
         }
     }

@@ -23,7 +23,7 @@ pub struct Vorbis {
 
 impl Vorbis {
     pub fn grid() -> Grid {
-        Grid { batch: BATCH, borders: BATCH, heard: 0 }
+        Grid { batch: BATCH, borders: BATCH, settled: BATCH, heard: 0..0 }
     }
 
     pub fn begin(&mut self) {

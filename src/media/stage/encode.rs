@@ -8,7 +8,7 @@ use ffmpeg_next::{Error, Packet, Rational, frame};
 use super::super::ffi::encoder::{self, EncoderSettings};
 use super::super::ffi::graph::Shape;
 use super::super::ffi::{packet, samples};
-use super::super::plan::{Encoded, Lead, Plan};
+use super::super::plan::{Encoded, Lead, Plan, SMALL};
 use super::super::request::Exactness;
 
 /// Samples that a frame has at the least, but for the last: libav's Vorbis encoder takes 64 at a
@@ -39,6 +39,8 @@ pub struct Encode {
     least_bytes: usize,
     /// Samples that the last frame must have.
     least_samples: usize,
+    /// Whether frames are smaller than what the encoder takes.
+    widens: bool,
     /// Samples that the encoder takes at a time, where frames are to have more.
     step: Option<usize>,
     /// Packets that came while a frame was handed over in parts.
@@ -58,7 +60,9 @@ impl Encode {
     /// # Errors
     /// What libav says.
     pub fn open(plan: &Plan, feed: &Feed) -> Result<Self, Error> {
-        let shape = &feed.shape;
+        let wide = feed.shape.in_planar_float();
+        let widens = plan.takes_small() && feed.shape.format_name() == SMALL;
+        let shape = if widens { &wide } else { &feed.shape };
         #[expect(clippy::cast_precision_loss, reason = "a scale of a dozen steps")]
         let quality = plan.vbr_quality.map(|quality| quality as f32);
         let encoder = encoder::open(&EncoderSettings {
@@ -85,6 +89,7 @@ impl Encode {
             .filter(|&size| size * 16 <= FRAME_SAMPLES && plan.exactness == Exactness::Ordinary);
         Ok(Self {
             encoder,
+            widens,
             step,
             ready: VecDeque::new(),
             least_bytes,
@@ -139,6 +144,10 @@ impl Encode {
         let bytes = frame.samples() * usize::from(frame.channels()) * frame.format().bytes();
         if bytes < self.least_bytes || frame.samples() < self.least_samples {
             return Err(Error::Other { errno: libc::ENOTSUP });
+        }
+        if self.widens {
+            let wide: frame::Audio = samples::in_planar_float(frame)?;
+            return self.encoder.send_frame(&wide);
         }
         let Some(step) = self.step else { return self.encoder.send_frame(frame) };
         let mut part = frame::Audio::empty();

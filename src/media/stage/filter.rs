@@ -6,7 +6,7 @@ use ffmpeg_next::{Error, Rational, frame};
 
 use super::super::ffi::graph::{AudioGraph, Chain, Shape, metered};
 use super::super::loudness::{Loudness, Measured};
-use super::super::plan::{Accepts, Lead, Plan};
+use super::super::plan::{Accepts, Lead, Plan, SMALL};
 
 /// The conversion from the source's shape to the encoder's.
 ///
@@ -36,10 +36,17 @@ impl Filter {
     /// # Errors
     /// What libav says.
     pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
+        let mut accepts = plan.accepts.clone();
+        let first_shape = Shape::of_frame(first);
+        let is_kept = first_shape.sample_rate() == plan.sample_rate
+            && first_shape.channels() == plan.channels;
+        if is_kept && plan.takes_small() && first_shape.format_name() == SMALL {
+            accepts.sample_formats = vec![String::from(SMALL)];
+        }
         let chain = Chain {
             gain_db: plan.gain_db,
             dither: plan.dither,
-            format: plan.accepts.filter_argument(),
+            format: accepts.filter_argument(),
             ..Chain::default()
         };
         let lead = plan.lead(first.rate());

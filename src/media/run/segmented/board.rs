@@ -1,6 +1,7 @@
 //! Where reader, lanes and splicer meet: who has what to do, and how much of it waits.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -175,9 +176,9 @@ impl<T> Board<T> {
         }
     }
 
-    /// Hands frames to the newest lane, and to those before it that go on. Of the first `head`
-    /// samples behind its border a lane keeps the sound.
-    pub fn feed(&self, batch: &Batch, head: u64) {
+    /// Hands frames to the newest lane, and to those before it that go on. Of the samples in `head`
+    /// behind its border a lane keeps the sound.
+    pub fn feed(&self, batch: &Batch, head: &Range<u64>) {
         let samples: usize = batch.iter().map(frame::Audio::samples).sum();
         let ends = batch.last().and_then(|frame| frame.pts()).unwrap_or(i64::MAX);
         let mut state = self.lock();
@@ -186,7 +187,8 @@ impl<T> Board<T> {
             was_idle |= lane.input.is_empty();
             lane.backlog += samples as u64;
             lane.input.push_back(Arc::clone(batch));
-            if ends.saturating_sub(lane.border) < i64::try_from(head).unwrap_or(i64::MAX) {
+            let behind = u64::try_from(ends.saturating_sub(lane.border)).unwrap_or(u64::MAX);
+            if head.contains(&behind) {
                 lane.head.push(Arc::clone(batch));
             }
         }

@@ -6,11 +6,13 @@ use super::super::super::stage::encode::Feed;
 /// Bytes of samples in a piece at the most: what may wait for each core.
 const PIECE_BYTES: u64 = 1 << 20;
 /// The same where pieces overlap, which costs time: fewer of them.
-const OVERLAPPING_BYTES: u64 = 6 << 20;
+const OVERLAPPING_BYTES: u64 = 7 << 20;
 /// Seconds of sound in a piece at the least: less does not pay for a new encoder.
 const PIECE_SECONDS_MIN: u64 = 4;
 /// The same where pieces overlap, and at the most.
 const OVERLAPPING_SECONDS: (u64, u64) = (8, 24);
+/// How many times what is encoded twice a piece has at the least, and may wait at the most.
+const OVERLAPS: (u64, u64) = (3, 4);
 /// Bytes of samples that travel together.
 const BATCH_BYTES: usize = 1 << 17;
 
@@ -35,7 +37,7 @@ pub struct Cutter {
 
 impl Cutter {
     /// For so many samples that are expected, and pieces that overlap on a grid or not at all.
-    pub fn new(feed: &Feed, grid: Option<Grid>, expected: Option<u64>, cores: usize) -> Self {
+    pub fn new(feed: &Feed, grid: Option<&Grid>, expected: Option<u64>, cores: usize) -> Self {
         let bytes = feed.shape.bytes_per_sample().max(1);
         let rate = u64::from(feed.shape.sample_rate());
         let (batch, borders, least, most) = match grid {
@@ -46,8 +48,10 @@ impl Cutter {
             }
             Some(grid) => {
                 let (least, most) = OVERLAPPING_SECONDS;
-                let most = (OVERLAPPING_BYTES / bytes as u64).min(rate * most);
-                (grid.batch, grid.borders, rate * least, most)
+                let least = (rate * least).max(grid.settled * OVERLAPS.0);
+                let most = (rate * most).max(grid.settled * OVERLAPS.1);
+                let most = most.min(OVERLAPPING_BYTES / bytes as u64);
+                (grid.batch, grid.borders, least, most)
             }
         };
         Self {

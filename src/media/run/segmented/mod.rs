@@ -106,7 +106,8 @@ impl Segmented<'_> {
                 }
             };
             open(Tools { _core: self.share.core(), encode: Some(encode) }, i64::MIN);
-            let mut cutter = Cutter::new(&feed, grid, self.expected_samples, self.share.most());
+            let mut cutter =
+                Cutter::new(&feed, grid.as_ref(), self.expected_samples, self.share.most());
             let read = caught(Stage::Decoding, || {
                 self.read(&mut frames, &board, listener.as_mut(), &mut cutter, grid, &mut open)
             });
@@ -142,6 +143,7 @@ impl Segmented<'_> {
         grid: Option<Grid>,
         open: &mut dyn FnMut(Tools, i64),
     ) -> Result<(), Failure> {
+        let heard = grid.map_or(0..0, |grid| grid.heard);
         loop {
             let mut batch = Vec::new();
             let mut samples = 0;
@@ -161,7 +163,7 @@ impl Segmented<'_> {
             };
             // Where no other lane could start there is no waiting for one.
             let most = if cutter.is_border() { cutter.most } else { u64::MAX };
-            let ceiling = most.saturating_mul(self.share.most() as u64 + 1);
+            let ceiling = most.saturating_mul(self.share.most() as u64);
             let idle = || cutter.pays().then(|| self.share.core()).flatten();
             match board.room(most, ceiling, idle) {
                 Room::Stop => return Ok(()),
@@ -172,7 +174,7 @@ impl Segmented<'_> {
                 }
             }
             cutter.add(samples);
-            board.feed(&Batch::new(batch), grid.map_or(0, |grid| grid.heard));
+            board.feed(&Batch::new(batch), &heard);
         }
     }
 

@@ -1,20 +1,18 @@
 //! How far a lossy result is from its source, at its seams and elsewhere.
 //!
-//! Owns: the measure. Never: what is done about it.
+//! Owns: the comparison. Never: what is done about it.
 //! Used by: `cli`, tests.
-
-mod noise;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use self::noise::Noise;
 use super::convert::{Conversion, Output, convert};
 use super::cores::Cores;
 use super::failure::{Failure, FailureCode, Stage};
 use super::io::{Sink, Source};
 use super::limits::Limits;
+use super::noise::{HOP, Noise};
 use super::options::parse;
 use super::progress::Progress;
 use super::request::{Format, Request};
@@ -116,13 +114,13 @@ impl Comparison {
             let mut hops: [Vec<f32>; 3] = Default::default();
             for (wav, hop) in wavs.iter_mut().zip(&mut hops) {
                 let wav = wav.as_mut().map_err(|error| storage_of(error))?;
-                *hop = wav.read(noise.hop()).map_err(storage)?;
+                *hop = wav.read(HOP).map_err(storage)?;
             }
-            if hops.iter().any(|hop| hop.len() < noise.hop() * noise.channels()) {
+            if hops.iter().any(|hop| hop.len() < HOP * noise.channels()) {
                 break;
             }
             let Some([many, one]) = noise.of(&hops) else { continue };
-            at += noise.hop() as u64;
+            at += HOP as u64;
             self.add(at, many - one);
         }
         self.outliers.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -149,7 +147,15 @@ impl Comparison {
     }
 }
 
-fn converted(source: &Source, request: &Request, cores: usize) -> Result<(Output, File), Failure> {
+/// Converts on so many cores into a temporary file.
+///
+/// # Errors
+/// As a conversion fails; `storage_failed` without room for it.
+pub fn converted(
+    source: &Source,
+    request: &Request,
+    cores: usize,
+) -> Result<(Output, File), Failure> {
     let file = tempfile::tempfile().map_err(storage)?;
     let conversion = Conversion {
         request: request.clone(),

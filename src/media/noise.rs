@@ -1,13 +1,17 @@
 //! Noise to signal, frame by frame, over the bands of hearing.
+//!
+//! Owns: the measure. Never: what is done about it.
+//! Used by: `splice`, `quality`.
 
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// Samples of a frame, and from one frame to the next.
+/// Samples of a frame.
 const WINDOW: usize = 2048;
-const HOP: usize = WINDOW / 2;
+/// Samples per channel from one frame to the next.
+pub const HOP: usize = WINDOW / 2;
 /// Upper edges of the critical bands in Hz (Zwicker, 1961), and of what is above them.
 const BARK_HZ: [f32; 25] = [
     100.0, 200.0, 300.0, 400.0, 510.0, 630.0, 770.0, 920.0, 1080.0, 1270.0, 1480.0, 1720.0, 2000.0,
@@ -30,6 +34,7 @@ pub struct Noise {
 
 impl Noise {
     /// For sound of this rate in Hz.
+    #[must_use]
     pub fn new(sample_rate: u32, channels: usize) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let (step, rate) = (std::f32::consts::TAU / WINDOW as f32, sample_rate as f32);
@@ -51,12 +56,13 @@ impl Noise {
         }
     }
 
-    /// Samples per channel from one frame to the next.
-    pub fn hop(&self) -> usize {
-        HOP
+    /// Forgets the hop before.
+    pub fn begin(&mut self) {
+        self.before = None;
     }
 
     /// Channels of the sound.
+    #[must_use]
     pub fn channels(&self) -> usize {
         self.channels
     }
