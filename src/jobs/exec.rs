@@ -80,7 +80,7 @@ impl Executor {
             request,
             adjustment: None,
             limits: self.limits,
-            cores: self.cores.clone(),
+            cores: self.cores.of(claimed.owner.bytes()),
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),
         };

@@ -1,30 +1,44 @@
 //! How many cores the conversions of this process work on, and who has how many.
 //!
-//! Every conversion has one, however many there are. What is left over is lent out lane by lane, to
-//! each as much as to the others; a lane is given back when its piece is done.
+//! Every conversion has one, however many there are. What is left over is lent out lane by lane: to
+//! each owner as much as to the others, and of that to each of their conversions; a lane is given
+//! back when its piece is done.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The cores of a process, or what of them it may use.
 #[derive(Clone, Debug)]
 pub struct Cores {
     total: usize,
+    owner: Owner,
     state: Arc<Mutex<State>>,
 }
 
+/// Whose conversions share among themselves.
+pub type Owner = [u8; 16];
+
 #[derive(Debug, Default)]
 struct State {
-    /// Conversions at work.
-    conversions: usize,
+    /// Conversions at work, for each owner that has any.
+    conversions: HashMap<Owner, usize>,
     /// Lanes at work, the first of each conversion included.
     lanes: usize,
+}
+
+impl State {
+    /// Cores of so many that each conversion of an owner may have.
+    fn fair(&self, total: usize, owner: Owner) -> usize {
+        let own = self.conversions.get(&owner).copied().unwrap_or(1).max(1);
+        total.div_ceil(self.conversions.len().max(1)).div_ceil(own)
+    }
 }
 
 impl Cores {
     /// So many cores, at least one.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self { total: total.max(1), state: Arc::default() }
+        Self { total: total.max(1), owner: Owner::default(), state: Arc::default() }
     }
 
     /// All that the system lets this process use.
@@ -33,11 +47,17 @@ impl Cores {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
+    /// The same cores, for conversions of this owner.
+    #[must_use]
+    pub fn of(&self, owner: Owner) -> Self {
+        Self { owner, ..self.clone() }
+    }
+
     /// Takes part, with the one core that everybody has and up to `most` in all.
     #[must_use]
     pub fn join(&self, most: usize) -> Share {
         let mut state = self.lock();
-        state.conversions += 1;
+        *state.conversions.entry(self.owner).or_default() += 1;
         state.lanes += 1;
         drop(state);
         Share { cores: self.clone(), most: most.clamp(1, self.total), used: Arc::default() }
@@ -82,7 +102,7 @@ impl Share {
         if is_own {
             used.own = true;
         } else {
-            let fair = self.cores.total.div_ceil(state.conversions.max(1)).min(self.most);
+            let fair = state.fair(self.cores.total, self.cores.owner).min(self.most);
             if state.lanes >= self.cores.total || used.lent + 1 >= fair {
                 return None;
             }
@@ -96,7 +116,10 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut state = self.cores.lock();
-        state.conversions -= 1;
+        if let Some(conversions) = state.conversions.get_mut(&self.cores.owner) {
+            *conversions -= 1;
+        }
+        state.conversions.retain(|_, conversions| *conversions > 0);
         state.lanes -= 1;
     }
 }
@@ -152,6 +175,19 @@ mod tests {
         assert_eq!(lanes.iter().flatten().count(), 2, "no more than it may");
         drop((lanes, alone));
         let state = cores.lock();
-        assert_eq!((state.conversions, state.lanes), (0, 0));
+        assert_eq!((state.conversions.len(), state.lanes), (0, 0));
+    }
+
+    #[test]
+    fn an_owner_with_many_conversions_has_no_more_than_one_with_one() {
+        let cores = Cores::new(8);
+        let (many, one) = (cores.of([1; 16]), cores.of([2; 16]));
+        let batch: Vec<_> = (0..4).map(|_| many.join(usize::MAX)).collect();
+        let alone = one.join(usize::MAX);
+        let lanes: Vec<_> =
+            std::iter::repeat_with(|| alone.core()).map_while(|core| core).collect();
+        assert_eq!(lanes.len(), 4, "half of eight, of which the four others keep theirs");
+        let first: Vec<_> = batch.iter().flat_map(|share| [share.core(), share.core()]).collect();
+        assert_eq!(first.iter().flatten().count(), 4, "one each");
     }
 }

@@ -1,6 +1,6 @@
 //! How far a conversion is: written by its thread, read by anyone; counters without locks.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ pub struct Progress {
     /// Whether the position is that of what is written: what is decoded may be far ahead.
     follows_output: AtomicBool,
     output_bytes: AtomicU64,
+    /// Encoders at work.
+    lanes: AtomicU32,
     /// Reads, writes and frames, counted to see that something moves.
     moves: AtomicU64,
     /// Held for a frame's time at most.
@@ -58,6 +60,17 @@ pub struct Snapshot {
     pub speed: Option<f64>,
     /// Seconds to go at that speed.
     pub eta_seconds: Option<f64>,
+    /// Cores it works on.
+    pub cores: u32,
+}
+
+/// An encoder at work.
+pub struct Lane<'a>(&'a Progress);
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        self.0.lanes.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The highest percent a running conversion shows: 100 comes with "done" only.
@@ -80,6 +93,7 @@ impl Default for Progress {
             source_length: AtomicU64::new(0),
             follows_output: AtomicBool::new(false),
             output_bytes: AtomicU64::new(0),
+            lanes: AtomicU32::new(0),
             moves: AtomicU64::new(0),
             waveform: Mutex::default(),
         }
@@ -203,6 +217,13 @@ impl Progress {
         self.moves.load(Ordering::Relaxed)
     }
 
+    /// Says that another encoder is at work, until what this gives is dropped.
+    #[must_use]
+    pub fn lane(&self) -> Lane<'_> {
+        self.lanes.fetch_add(1, Ordering::Relaxed);
+        Lane(self)
+    }
+
     /// Everything at this moment. The counters are read one by one: they may be a frame apart.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -238,6 +259,7 @@ impl Progress {
             percent: share.map(|share| (share * 100.0).clamp(0.0, RUNNING_PERCENT_MAX)),
             speed,
             eta_seconds,
+            cores: self.lanes.load(Ordering::Relaxed).max(1),
         }
     }
 

@@ -118,11 +118,21 @@ fn attempted(
     limit: u64,
     cancel: &CancelToken,
 ) -> Result<(Output, Vec<u8>), FailureCode> {
+    attempted_to("flac", bytes, cores, limit, cancel)
+}
+
+fn attempted_to(
+    format: &str,
+    bytes: &[u8],
+    cores: usize,
+    limit: u64,
+    cancel: &CancelToken,
+) -> Result<(Output, Vec<u8>), FailureCode> {
     let source = Source::new(std::io::Cursor::new(bytes.to_vec()), Some(bytes.len() as u64));
     let mut place = tempfile::tempfile().expect("a temporary file");
     let sink = Sink::new(place.try_clone().expect("the same file"), limit);
     let conversion = Conversion {
-        request: parse(None, [("format", "flac"), ("reencode", "always")]).expect("options"),
+        request: parse(None, [("format", format), ("reencode", "always")]).expect("options"),
         adjustment: None,
         limits: Limits::default(),
         cores: Cores::new(cores),
@@ -144,9 +154,10 @@ fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
     let mut bytes = std::fs::read(flac).expect("read");
     let whole = u64::MAX >> 1;
     let free = CancelToken::default();
-    for cores in [1, 4] {
-        let full = attempted(&bytes, cores, 500_000, &free);
-        assert_eq!(full.err(), Some(FailureCode::OutputLimit), "{cores} cores");
+    let formats = ["flac", "mp3", "opus", "ogg"];
+    for (format, cores) in formats.into_iter().flat_map(|format| [(format, 1), (format, 4)]) {
+        let full = attempted_to(format, &bytes, cores, 500_000, &free);
+        assert_eq!(full.err(), Some(FailureCode::OutputLimit), "{format}, {cores} cores");
         let cancel = CancelToken::default();
         let stopper = cancel.clone();
         let stop = std::thread::spawn(move || {
@@ -154,7 +165,7 @@ fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
             stopper.stop(StopReason::Cancelled);
         });
         let started = std::time::Instant::now();
-        let stopped = attempted(&bytes, cores, whole, &cancel);
+        let stopped = attempted_to(format, &bytes, cores, whole, &cancel);
         assert!(started.elapsed().as_secs() < 20);
         stop.join().expect("stopped");
         // Quick machines may be done by then.
@@ -162,10 +173,15 @@ fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
     }
     let middle = bytes.len() / 2;
     bytes[middle..middle + 3000].fill(0x55);
-    let [one, four] = [1, 4].map(|cores| attempted(&bytes, cores, whole, &free).expect("done"));
-    assert!(four.0.segments() > 2 && one.1 == four.1);
     let codes = |done: &Output| done.warnings.iter().map(|one| one.code).collect::<Vec<_>>();
-    assert_eq!((codes(&one.0), codes(&four.0)), (vec!["damaged"], vec!["damaged"]));
+    for format in formats {
+        let done = |cores: usize| attempted_to(format, &bytes, cores, whole, &free).expect("done");
+        let (one, four) = (done(1), done(4));
+        assert!(four.0.segments() > 2, "{format}: {} pieces", four.0.segments());
+        assert_eq!(one.0.samples, four.0.samples, "{format}");
+        assert!(one.1 == four.1 || format != "flac", "{format}: other bytes");
+        assert_eq!((codes(&one.0), codes(&four.0)), (vec!["damaged"], vec!["damaged"]));
+    }
 }
 
 #[test]

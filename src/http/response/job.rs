@@ -108,6 +108,7 @@ fn progress(job: &Job, running: Option<&Running>) -> Value {
             snapshot.map_or_else(|| kept("duration_seconds"), |s| Some(tenths(s.position_seconds))),
         "speed": snapshot.map_or_else(|| kept("speed"), |s| s.speed).map(tenths),
         "eta_seconds": snapshot.and_then(|snapshot| snapshot.eta_seconds).map(tenths),
+        "cores": snapshot.map(|snapshot| snapshot.cores),
     })
 }
 

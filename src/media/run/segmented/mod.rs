@@ -181,6 +181,7 @@ impl Segmented<'_> {
     /// One encoder's work, on a thread of its own.
     fn lane(&self, board: &Board<Tools>, number: usize, tools: Tools, feed: (&Feed, Option<u64>)) {
         let log = CaptureGuard::start();
+        let _at_work = self.watch.progress.lane();
         let encoded = caught(Stage::Encoding, || self.encode(board, number, tools, feed));
         if let Err(mut failure) = encoded {
             failure.detail = log.lines().iter().map(ToString::to_string).collect();
