@@ -103,7 +103,7 @@ fn what_does_not_pay_is_not_split() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let short = music(folder.path(), "short.wav", 5, &[]);
     let (done, _) = converted(&short, &[("format", "flac")], 4);
-    assert_eq!(done.segments(), 1, "five seconds");
+    assert_eq!((done.segments(), done.serial_because), (1, Some("short")), "five seconds");
     let long = music(folder.path(), "long.wav", SECONDS, &[]);
     let (done, _) = converted(&long, &[("format", "flac"), ("threads", "1")], 4);
     assert_eq!((done.segments(), done.serial_because), (1, Some("one_core")));

@@ -139,7 +139,7 @@ fn opus_finder(plan: &Plan, encoder: &Encoder, shape: &Shape) -> Result<Finder, 
         return Err("sample_rate");
     }
     let trial = Trial::of(encoder).map_err(|_| "codec")?;
-    Ok(Finder::Opus(Box::new(Opus::new(trial, rate / pairs))))
+    Ok(Finder::Opus(Box::new(Opus::new(trial, rate, shape.channels()))))
 }
 
 /// Hears all the sound that goes to the encoders.

@@ -13,9 +13,16 @@ const BATCH: u64 = 7;
 const ALIKE: usize = 8;
 /// Frames behind the border after which a new encoder's reservoir is filled as that of one that has
 /// long been at work: from there on any seam is good.
-const SETTLED: usize = 64;
+const SETTLED: usize = 240;
+/// Frames behind the border until which it is waited for reservoirs that are alike too, in bytes, where
+/// a frame has fewer than so many for each channel.
+const REFILLED: usize = 200;
+const NEARLY: usize = 8;
+const AMPLE: usize = 160;
+/// Frames behind the border that are mostly encoded twice.
+const USUAL: u64 = 48;
 /// Frames behind the border in which a seam was always found.
-const PATIENCE: usize = 128;
+const PATIENCE: usize = 300;
 
 /// Finds seams of MP3.
 #[derive(Default)]
@@ -31,7 +38,7 @@ impl Mp3 {
         Grid {
             batch: BATCH * frame_size,
             borders: PADDING_PERIOD * frame_size,
-            settled: SETTLED as u64 * frame_size,
+            settled: USUAL * frame_size,
             heard: 0..0,
         }
     }
@@ -50,7 +57,9 @@ impl Mp3 {
             if let Some(same) = same {
                 let is_alike = is_coded_alike(&before[same], next);
                 self.alike = if is_alike { self.alike + 1 } else { 0 };
-                let is_good = self.alike >= ALIKE || self.at >= SETTLED;
+                let is_one = self.alike >= ALIKE
+                    && (self.at >= REFILLED || has_as_much(&before[same], next));
+                let is_good = is_one || self.at >= SETTLED;
                 if is_good && is_seam(before, same, after, self.at).is_some() {
                     return Verdict::Seam(same, self.at);
                 }
@@ -61,6 +70,15 @@ impl Mp3 {
         }
         Verdict::Never
     }
+}
+
+/// Whether two frames have about as much room before them, where that is little and missed.
+fn has_as_much(one: &Packet, other: &Packet) -> bool {
+    let side = |packet: &Packet| Side::of(packet.data()?);
+    side(one).zip(side(other)).is_some_and(|(one, other)| {
+        let is_ample = other.bytes_per_channel >= AMPLE;
+        is_ample || one.reaches_back.abs_diff(other.reaches_back) <= NEARLY
+    })
 }
 
 /// Whether two frames say the same of everything but where their main data start.

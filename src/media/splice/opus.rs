@@ -17,7 +17,7 @@ const BATCH: u64 = 8;
 /// work: what it knows of the sound decides more where bits are few.
 const SETTLED: usize = 40;
 const SETTLED_SPARE: usize = 200;
-/// Bits per second, for each pair of channels, below which they are.
+/// Bits per second of one or two channels below which they are.
 const SPARE_BITS: u32 = 96_000;
 /// Packets from there on in which the best seam is looked for, and those in which any is taken.
 const BEST: usize = 16;
@@ -46,9 +46,11 @@ pub struct Opus {
 }
 
 impl Opus {
-    /// With a decoder to try seams with, for so many bits per second and pair of channels.
-    pub fn new(trial: Trial, bits_per_pair: u32) -> Self {
-        let first = if bits_per_pair < SPARE_BITS { SETTLED_SPARE } else { SETTLED };
+    /// With a decoder to try seams with, for so many bits per second.
+    pub fn new(trial: Trial, bits_per_second: u32, channels: u32) -> Self {
+        // Several streams share what bits there are.
+        let is_spare = channels > 2 || bits_per_second < SPARE_BITS;
+        let first = if is_spare { SETTLED_SPARE } else { SETTLED };
         Self { trial, first, at: first, best: None }
     }
 

@@ -40,6 +40,10 @@ struct State<T> {
     untaken: VecDeque<(usize, T)>,
     /// Whether no lane follows.
     is_complete: bool,
+    /// Bytes of packets that the splicer has not taken.
+    unwritten: usize,
+    /// Whether the splicer waits for packets.
+    is_splicer_idle: bool,
     /// Why it all stops.
     failure: Option<Failure>,
 }
@@ -132,6 +136,8 @@ impl<T> Board<T> {
             lanes: Vec::new(),
             untaken: VecDeque::new(),
             is_complete: false,
+            unwritten: 0,
+            is_splicer_idle: false,
             failure: None,
         };
         Self {
@@ -207,13 +213,25 @@ impl<T> Board<T> {
     }
 
     /// Waits until fewer than `most` samples wait in the newest lane, and fewer than `ceiling` in any,
-    /// or until `idle` gives something.
-    pub fn room<C>(&self, most: u64, ceiling: u64, mut idle: impl FnMut() -> Option<C>) -> Room<C> {
+    /// or until `idle` gives something; and until fewer than `unwritten` bytes wait to be written,
+    /// unless the splicer needs more sound to go on.
+    pub fn room<C>(
+        &self,
+        most: u64,
+        ceiling: u64,
+        unwritten: usize,
+        mut idle: impl FnMut() -> Option<C>,
+    ) -> Room<C> {
         let mut state = self.lock();
         let mut goal = most;
         loop {
             if state.failure.is_some() {
                 return Room::Stop;
+            }
+            let is_needed = self.overlaps && state.is_splicer_idle;
+            if state.unwritten >= unwritten && !is_needed {
+                state = wait(&self.roomy, state);
+                continue;
             }
             if let Some(found) = idle() {
                 return Room::Idle(found);
@@ -266,6 +284,7 @@ impl<T> Board<T> {
         if own.is_dropped {
             return;
         }
+        let bytes: usize = packets.iter().map(Packet::size).sum();
         own.output.append(&mut packets);
         own.is_done |= is_done;
         // Past its border a lane works for nothing as soon as there is a seam.
@@ -274,6 +293,7 @@ impl<T> Board<T> {
         if is_done || is_past || own.output.len() >= MANY {
             self.coded.notify_one();
         }
+        state.unwritten += bytes;
     }
 
     /// The next packets of a lane. Waits for them.
@@ -287,7 +307,9 @@ impl<T> Board<T> {
             let is_complete = state.is_complete;
             if let Some(own) = state.lanes.get_mut(lane) {
                 if !own.output.is_empty() {
-                    return Coded::Packets(std::mem::take(&mut own.output));
+                    let packets = std::mem::take(&mut own.output);
+                    self.taken(&mut state, &[&packets]);
+                    return Coded::Packets(packets);
                 }
                 if own.is_done && lane + 1 < lanes {
                     return Coded::NextLane;
@@ -315,7 +337,7 @@ impl<T> Board<T> {
             let next = after.iter_mut().enumerate().find(|(_, lane)| !lane.is_dropped);
             let is_new = |lane: &Lane| !lane.output.is_empty();
             if is_new(own) || own.is_done || next.as_ref().is_some_and(|(_, next)| is_new(next)) {
-                return Pair::News(News {
+                let news = News {
                     packets: std::mem::take(&mut own.output),
                     is_done: own.is_done,
                     next: next.map(|(at, next)| Next {
@@ -324,8 +346,12 @@ impl<T> Board<T> {
                         packets: std::mem::take(&mut next.output),
                         sound: std::mem::take(&mut next.head),
                     }),
-                });
+                };
+                let of_next = news.next.as_ref().map_or(&[][..], |next| &next.packets);
+                self.taken(&mut state, &[&news.packets, of_next]);
+                return Pair::News(news);
             }
+            state.is_splicer_idle = true;
             state = wait(&self.coded, state);
         }
     }
@@ -335,8 +361,10 @@ impl<T> Board<T> {
         let mut state = self.lock();
         if let Some(own) = state.lanes.get_mut(lane) {
             let border = own.border;
+            let bytes: usize = own.output.iter().map(Packet::size).sum();
             *own =
                 Lane { border, is_fed: true, is_done: true, is_dropped: true, ..Lane::default() };
+            state.unwritten = state.unwritten.saturating_sub(bytes);
         }
         self.fed.notify_all();
     }
@@ -354,6 +382,14 @@ impl<T> Board<T> {
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The splicer has taken packets, and writes them now.
+    fn taken(&self, state: &mut State<T>, packets: &[&[Packet]]) {
+        let bytes: usize = packets.iter().flat_map(|some| some.iter()).map(Packet::size).sum();
+        state.unwritten = state.unwritten.saturating_sub(bytes);
+        state.is_splicer_idle = false;
+        self.roomy.notify_one();
     }
 
     fn wake_all(&self) {

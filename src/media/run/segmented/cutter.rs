@@ -1,6 +1,6 @@
 //! Where pieces end.
 
-use super::super::super::splice::Grid;
+use super::super::super::splice::{Grid, SerialBecause};
 use super::super::super::stage::encode::Feed;
 
 /// Bytes of samples in a piece at the most: what may wait for each core.
@@ -33,6 +33,8 @@ pub struct Cutter {
     piece: u64,
     /// Samples of all pieces.
     cut: u64,
+    /// Whether there was a place for another piece.
+    has_paid: bool,
 }
 
 impl Cutter {
@@ -63,15 +65,24 @@ impl Cutter {
             cores: cores as u64,
             piece: 0,
             cut: 0,
+            has_paid: false,
         }
     }
 
     /// Whether the newest piece can end here and is long enough, and what follows is worth another
     /// one. Towards the end pieces become shorter, so that all cores end at about the same time.
-    pub fn pays(&self) -> bool {
+    pub fn pays(&mut self) -> bool {
         let fair = self.left.map_or(self.most, |left| left / (2 * self.cores));
         let is_worth_it = self.left.is_none_or(|left| left > self.least);
-        self.is_border() && is_worth_it && self.piece >= fair.clamp(self.least, self.most)
+        let pays = is_worth_it && self.piece >= fair.clamp(self.least, self.most);
+        let pays = pays && self.is_border();
+        self.has_paid |= pays;
+        pays
+    }
+
+    /// Why there is one piece alone, in a word of the API.
+    pub fn alone_because(&self) -> SerialBecause {
+        if self.has_paid { "busy" } else { "short" }
     }
 
     /// Whether a piece may end here.
@@ -88,6 +99,7 @@ impl Cutter {
     pub fn add(&mut self, samples: u64) {
         self.piece += samples;
         self.cut += samples;
-        self.left = self.left.map(|left| left.saturating_sub(samples));
+        // A source that has more than it said may have any number more.
+        self.left = self.left.and_then(|left| left.checked_sub(samples));
     }
 }

@@ -20,13 +20,16 @@ use super::super::ffi::crash::Watched;
 use super::super::ffi::log::CaptureGuard;
 use super::super::io::{Sink, Watch};
 use super::super::plan::{Lead, Plan};
-use super::super::splice::{Batch, Grid, Listener, Misfit, Splice};
+use super::super::splice::{Batch, Grid, Listener, Misfit, SerialBecause, Splice};
 use super::super::stage::encode::{Encode, Feed};
 use super::super::stage::stopped;
 use super::super::waveform::Waveform;
 use super::frames::Frames;
 use super::opening::Opened;
 use super::serial::{Ran, cannot_encode, cannot_finish};
+
+/// Bytes of packets that may wait to be written, for each core: a slow disk slows the encoders down.
+const UNWRITTEN_BYTES: usize = 4 << 20;
 
 /// Carries a plan out on as many cores as its share gives.
 pub struct Segmented<'a> {
@@ -84,6 +87,8 @@ impl Segmented<'_> {
             joined: Joined::default(),
         };
         let heard_until = frames.heard_until();
+        let cores = self.share.most();
+        let mut cutter = Cutter::new(&feed, grid.as_ref(), self.expected_samples, cores);
         let watched = Watched::of_this_thread();
         let splicer = std::thread::scope(|scope| {
             let splicer = scope.spawn(|| {
@@ -106,8 +111,6 @@ impl Segmented<'_> {
                 }
             };
             open(Tools { _core: self.share.core(), encode: Some(encode) }, i64::MIN);
-            let mut cutter =
-                Cutter::new(&feed, grid.as_ref(), self.expected_samples, self.share.most());
             let read = caught(Stage::Decoding, || {
                 self.read(&mut frames, &board, listener.as_mut(), &mut cutter, grid, &mut open)
             });
@@ -131,7 +134,7 @@ impl Segmented<'_> {
         if !splicer.joined.is_whole {
             return Err(unexpected());
         }
-        self.finish(frames, &feed, splicer, listener).map(Ended::Done)
+        self.finish(frames, &feed, splicer, listener, cutter.alone_because()).map(Ended::Done)
     }
 
     fn read(
@@ -165,7 +168,7 @@ impl Segmented<'_> {
             let most = if cutter.is_border() { cutter.most } else { u64::MAX };
             let ceiling = most.saturating_mul(self.share.most() as u64);
             let idle = || cutter.pays().then(|| self.share.core()).flatten();
-            match board.room(most, ceiling, idle) {
+            match board.room(most, ceiling, UNWRITTEN_BYTES * self.share.most(), idle) {
                 Room::Stop => return Ok(()),
                 Room::Free => {}
                 Room::Idle(core) => {
@@ -240,6 +243,7 @@ impl Segmented<'_> {
         feed: &Feed,
         splicer: Splicer<'_, Tools>,
         listener: Option<Listener>,
+        alone_because: SerialBecause,
     ) -> Result<Ran, Failure> {
         let Splicer { splice, mut mux, joined, .. } = splicer;
         if frames.heard() == 0 {
@@ -262,7 +266,10 @@ impl Segmented<'_> {
             channels: feed.shape.channels(),
             priming_heard: 0,
             tamed: frames.tamed(),
-            serial_because: (joined.seams.is_empty() && joined.has_tried).then_some("no_seam"),
+            serial_because: joined.seams.is_empty().then_some(match joined.has_tried {
+                true => "no_seam",
+                false => alone_because,
+            }),
             seams: joined.seams,
             read: frames.reader().read(),
         })
