@@ -1,9 +1,11 @@
 //! Windows of AAC (ISO/IEC 14496-3 sections 4.4.2.1 and 4.4.2.7).
 
+use super::reader::Bits;
+
 /// Syntactic elements of a raw data block.
-const SINGLE_CHANNEL: u8 = 0;
-const CHANNEL_PAIR: u8 = 1;
-const FILL: u8 = 6;
+const SINGLE_CHANNEL: usize = 0;
+const CHANNEL_PAIR: usize = 1;
+const FILL: usize = 6;
 
 /// How a frame's second half overlaps the first half of the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +21,13 @@ impl Overlap {
     /// anything else.
     #[must_use]
     pub fn of(block: &[u8]) -> Option<Self> {
-        let mut bits = Bits { bytes: block, at: 0 };
+        let mut bits = Bits::of(block);
         let mut element = bits.take(3)?;
         while element == FILL {
             // Its count has a second part where the first says 15.
             let count = match bits.take(4)? {
-                15 => 14 + usize::from(bits.take(8)?),
-                count => usize::from(count),
+                15 => 14 + bits.take(8)?,
+                count => count,
             };
             bits.at += count * 8;
             element = bits.take(3)?;
@@ -42,25 +44,6 @@ impl Overlap {
         bits.take(1)?;
         let is_short = matches!(bits.take(2)?, 1 | 2);
         Some(Self { is_short, is_kbd: bits.take(1)? == 1 })
-    }
-}
-
-/// Bits, the highest of each byte first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    /// Up to eight bits.
-    fn take(&mut self, count: usize) -> Option<u8> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = *self.bytes.get(self.at / 8)?;
-            value = value << 1 | (byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
-        }
-        Some(value)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Frame headers and side information of MPEG audio layer III (ISO/IEC 11172-3 sections 2.4.1.3 and
 //! 2.4.1.7, ISO/IEC 13818-3 sections 2.4.2.3 and 2.4.1.7, and the half rates that MPEG 2.5 adds).
 
+use super::reader::Bits;
+
 /// kbit/s by the header's number, 1 to 14: MPEG 1, and the lower rates of 2 and 2.5.
 const KBIT: [[usize; 14]; 2] = [
     [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
@@ -67,7 +69,7 @@ impl Side {
         }
         let is_low = header[1] >> 3 & 3 != 3;
         let channels = if header[3] >> 6 == 3 { 1 } else { 2 };
-        let mut bits = Bits { bytes: &frame[4..], at: 0 };
+        let mut bits = Bits::of(&frame[4..]);
         let reaches_back = bits.take(if is_low { 8 } else { 9 })?;
         // Private bits, and of MPEG 1 which scale factors the second granule shares.
         bits.at += match (is_low, channels) {
@@ -103,24 +105,6 @@ impl Side {
         coding[1] &= if is_low { 0xff } else { 0x7f };
         let bytes_per_channel = frame.len() / channels;
         Some(Self { payload, reaches_back, last_window, bytes_per_channel, coding })
-    }
-}
-
-/// Bits, the highest of each byte first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Option<usize> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = *self.bytes.get(self.at / 8)?;
-            value = value << 1 | usize::from(byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
-        }
-        Some(value)
     }
 }
 
