@@ -13,6 +13,7 @@ pub mod encoder;
 pub mod graph;
 pub mod input;
 pub mod log;
+pub mod md5;
 pub mod output;
 pub mod packet;
 pub mod samples;

@@ -2,11 +2,11 @@
 
 use ffmpeg_next::codec::packet::side_data::Type;
 use ffmpeg_next::format::Sample;
-use ffmpeg_next::{Packet, frame};
-use md5::{Digest, Md5};
+use ffmpeg_next::{Error, Packet, frame};
 
 use super::{Listener, Misfit};
 use crate::media::bits::flac;
+use crate::media::ffi::md5::Md5;
 use crate::media::ffi::packet;
 
 /// Bytes of STREAMINFO (section 8.2), and where its parts stand.
@@ -22,12 +22,24 @@ pub struct Flac {
     most_bytes: u32,
     samples: u64,
     streaminfo: Option<[u8; STREAMINFO]>,
+    /// Until somebody hears with it.
+    pub sum: Option<SoundSum>,
 }
 
 impl Flac {
     /// For the first frame on.
-    pub fn new() -> Self {
-        Self { frames: 0, least_bytes: u32::MAX, most_bytes: 0, samples: 0, streaminfo: None }
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self {
+            frames: 0,
+            least_bytes: u32::MAX,
+            most_bytes: 0,
+            samples: 0,
+            streaminfo: None,
+            sum: Some(SoundSum { sum: Md5::new()?, packed: Vec::new() }),
+        })
     }
 
     /// A frame with its number in the whole stream. The header that each encoder ends with is kept.
@@ -60,14 +72,13 @@ impl Flac {
         let samples = self.samples.to_be_bytes();
         streaminfo[TOTAL_SAMPLES] = streaminfo[TOTAL_SAMPLES] & 0xf0 | samples[3] & 0x0f;
         streaminfo[TOTAL_SAMPLES + 1..SOUND_SUM].copy_from_slice(&samples[4..]);
-        streaminfo[SOUND_SUM..].copy_from_slice(&listener.0.sum.finalize());
+        streaminfo[SOUND_SUM..].copy_from_slice(&listener.0.sum.finish());
         packet::of_new_headers(&streaminfo, self.samples)
     }
 }
 
 /// The sum over all samples that the header keeps: MD5 over little-endian samples, interleaved, in as
 /// many bytes as they need (section 8.2).
-#[derive(Default)]
 pub struct SoundSum {
     sum: Md5,
     packed: Vec<u8>,

@@ -17,7 +17,7 @@ use ffmpeg_next::codec::encoder::audio::Encoder;
 use ffmpeg_next::{Packet, frame};
 
 use self::aac::Aac;
-use self::flac::Flac;
+use self::flac::{Flac, SoundSum};
 use self::mp3::Mp3;
 use self::opus::Opus;
 pub use self::seam::{Batch, Finder, Grid, Overlap, Verdict};
@@ -57,7 +57,7 @@ impl Splice {
     /// The reason, in a word of the API.
     pub fn of(plan: &Plan, encoder: &Encoder, shape: &Shape) -> Result<Self, SerialBecause> {
         match plan.encoder {
-            "flac" => Ok(Self::Flac(Box::new(Flac::new()))),
+            "flac" => Flac::new().map(|flac| Self::Flac(Box::new(flac))).map_err(|_| "memory"),
             // Its encoder remembers what came before: the same sound in other bytes.
             "wavpack" if plan.exactness == Exactness::BitExact => Err("exactness"),
             "wavpack" => Ok(Self::WavPack(WavPack::default())),
@@ -83,10 +83,17 @@ impl Splice {
         Some(finder.grid(u64::from(frame_size.unwrap_or(1))))
     }
 
+    /// Whether an encoder can go on elsewhere in the sound: it has given a packet for every frame and
+    /// remembers nothing.
+    #[must_use]
+    pub fn keeps_encoder(&self) -> bool {
+        matches!(self, Self::Plain | Self::Flac(_))
+    }
+
     /// Sees a frame that goes to an encoder, in order.
-    pub fn listener(&self) -> Option<Listener> {
+    pub fn listener(&mut self) -> Option<Listener> {
         match self {
-            Self::Flac(_) => Some(Listener::default()),
+            Self::Flac(flac) => flac.sum.take().map(Listener),
             Self::Plain | Self::WavPack(_) | Self::Overlapping(_) => None,
         }
     }
@@ -143,8 +150,7 @@ fn opus_finder(plan: &Plan, encoder: &Encoder, shape: &Shape) -> Result<Finder, 
 }
 
 /// Hears all the sound that goes to the encoders.
-#[derive(Default)]
-pub struct Listener(flac::SoundSum);
+pub struct Listener(SoundSum);
 
 impl Listener {
     /// The next frame.

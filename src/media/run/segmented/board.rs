@@ -71,8 +71,8 @@ struct Lane {
 pub enum Work {
     /// Encode these.
     Encode(Batch),
-    /// Give what is left: nothing follows.
-    Finish,
+    /// Give what is left: nothing follows, in this lane or (`is_last`) in any.
+    Finish { is_last: bool },
     /// Leave everything.
     Stop,
 }
@@ -258,6 +258,7 @@ impl<T> Board<T> {
             if state.failure.is_some() {
                 return Work::Stop;
             }
+            let is_last = state.is_complete && lane + 1 == state.lanes.len();
             let own = state.lanes.get_mut(lane).filter(|lane| !lane.is_dropped);
             let Some(own) = own else { return Work::Stop };
             if let Some(batch) = own.input.pop_front() {
@@ -266,7 +267,7 @@ impl<T> Board<T> {
                 return Work::Encode(batch);
             }
             if own.is_fed {
-                return Work::Finish;
+                return Work::Finish { is_last };
             }
             // Whoever reads may be waiting for a core though there is nothing to do.
             self.roomy.notify_one();

@@ -8,6 +8,7 @@ mod cutter;
 mod splicer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use ffmpeg_next::{Error, frame};
 
@@ -18,6 +19,7 @@ use super::super::cores::{Core, Share};
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::ffi::crash::Watched;
 use super::super::ffi::log::CaptureGuard;
+use super::super::ffi::md5;
 use super::super::io::{Sink, Watch};
 use super::super::plan::{Lead, Plan};
 use super::super::splice::{Batch, Grid, Listener, Misfit, SerialBecause, Splice};
@@ -30,6 +32,9 @@ use super::serial::{Ran, cannot_encode, cannot_finish};
 
 /// Bytes of packets that may wait to be written, for each core: a slow disk slows the encoders down.
 const UNWRITTEN_BYTES: usize = 4 << 20;
+
+/// Batches that may wait for the listener.
+const UNHEARD_BATCHES: usize = 8;
 
 /// Carries a plan out on as many cores as its share gives.
 pub struct Segmented<'a> {
@@ -57,8 +62,20 @@ pub enum Ended {
 struct Tools {
     /// Goes back when the lane is done.
     _core: Option<Core>,
-    /// The encoder that the muxer knows, for the first lane; the others open their own.
+    /// The encoder that the muxer knows, for the first lane, or one whose lane is done; else the lane
+    /// opens its own.
     encode: Option<Encode>,
+}
+
+/// What all lanes have in common.
+struct Common<'a> {
+    feed: &'a Feed,
+    /// How many samples of the range there are, where more come behind them.
+    heard_until: Option<u64>,
+    /// Whether an encoder can go on with another lane.
+    keeps_encoder: bool,
+    /// Whether all the sound is summed beside the encoders, whose own sums nobody reads.
+    is_summed: bool,
 }
 
 impl Segmented<'_> {
@@ -70,12 +87,12 @@ impl Segmented<'_> {
         &self,
         mut frames: Frames<'_>,
         opened: Opened,
-        splice: Splice,
+        mut splice: Splice,
     ) -> Result<Ended, Failure> {
         let Opened { feed, encode, mux } = opened;
         let grid = splice.grid(encode.frame_size());
         let board = Board::new(grid.is_some());
-        let mut listener = splice.listener();
+        let (listener, sound) = listening(splice.listener());
         self.watch.progress.follow_output();
         let splicer = Splicer {
             watch: self.watch,
@@ -86,11 +103,20 @@ impl Segmented<'_> {
             sample_rate: feed.shape.sample_rate(),
             joined: Joined::default(),
         };
-        let heard_until = frames.heard_until();
+        let common = Common {
+            feed: &feed,
+            heard_until: frames.heard_until(),
+            keeps_encoder: splicer.splice.keeps_encoder(),
+            is_summed: sound.is_some(),
+        };
         let cores = self.share.most();
         let mut cutter = Cutter::new(&feed, grid.as_ref(), self.expected_samples, cores);
         let watched = Watched::of_this_thread();
-        let splicer = std::thread::scope(|scope| {
+        let (splicer, listener) = std::thread::scope(|scope| {
+            let listener = scope.spawn(|| {
+                let _at_work = watched.enter();
+                listener.map(Listening::carry_out)
+            });
             let splicer = scope.spawn(|| {
                 let _at_work = watched.enter();
                 splicer.carry_out()
@@ -103,8 +129,10 @@ impl Segmented<'_> {
                     threads += 1;
                     scope.spawn(|| {
                         let _at_work = watched.enter();
-                        while let Some((number, tools)) = board.take_lane() {
-                            self.lane(&board, number, tools, (&feed, heard_until));
+                        let mut kept = None;
+                        while let Some((number, mut tools)) = board.take_lane() {
+                            tools.encode = tools.encode.or(kept.take());
+                            kept = self.lane(&board, number, tools, &common);
                             board.stir();
                         }
                     });
@@ -112,19 +140,19 @@ impl Segmented<'_> {
             };
             open(Tools { _core: self.share.core(), encode: Some(encode) }, i64::MIN);
             let read = caught(Stage::Decoding, || {
-                self.read(&mut frames, &board, listener.as_mut(), &mut cutter, grid, &mut open)
+                self.read(&mut frames, &board, sound, &mut cutter, grid, &mut open)
             });
             match read {
                 Ok(()) => board.complete(),
                 Err(failure) => board.fail(failure),
             }
-            splicer.join()
+            (splicer.join(), listener.join())
         });
         let unexpected = || {
             let message = "Joining the output failed unexpectedly.";
             Failure::new(FailureCode::Internal, Stage::Writing, message)
         };
-        let Ok(splicer) = splicer else { return Err(unexpected()) };
+        let (Ok(splicer), Ok(listener)) = (splicer, listener) else { return Err(unexpected()) };
         if let Some(misfit) = splicer.joined.misfit {
             return Ok(Ended::Misfit(misfit));
         }
@@ -141,7 +169,7 @@ impl Segmented<'_> {
         &self,
         frames: &mut Frames<'_>,
         board: &Board<Tools>,
-        mut listener: Option<&mut Listener>,
+        sound: Option<SyncSender<Batch>>,
         cutter: &mut Cutter,
         grid: Option<Grid>,
         open: &mut dyn FnMut(Tools, i64),
@@ -154,9 +182,6 @@ impl Segmented<'_> {
                 let mut frame = frame::Audio::empty();
                 if !frames.next(&mut frame)? {
                     break;
-                }
-                if let Some(listener) = &mut listener {
-                    listener.hear(&frame);
                 }
                 samples += frame.samples() as u64;
                 batch.push(frame);
@@ -177,19 +202,36 @@ impl Segmented<'_> {
                 }
             }
             cutter.add(samples);
-            board.feed(&Batch::new(batch), &heard);
+            let batch = Batch::new(batch);
+            if let Some(sound) = &sound {
+                // Who hears it ends last, unless it panicked: then all is found out at the end.
+                let _ = sound.send(Batch::clone(&batch));
+            }
+            board.feed(&batch, &heard);
         }
     }
 
-    /// One encoder's work, on a thread of its own.
-    fn lane(&self, board: &Board<Tools>, number: usize, tools: Tools, feed: (&Feed, Option<u64>)) {
+    /// One lane's work. Gives back an encoder that can go on with another.
+    fn lane(
+        &self,
+        board: &Board<Tools>,
+        number: usize,
+        tools: Tools,
+        common: &Common<'_>,
+    ) -> Option<Encode> {
         let log = CaptureGuard::start();
         let _at_work = self.watch.progress.lane();
-        let encoded = caught(Stage::Encoding, || self.encode(board, number, tools, feed));
+        let _spared = common.is_summed.then(md5::spare);
+        let mut kept = None;
+        let encoded = caught(Stage::Encoding, || {
+            kept = self.encode(board, number, tools, common)?;
+            Ok(())
+        });
         if let Err(mut failure) = encoded {
             failure.detail = log.lines().iter().map(ToString::to_string).collect();
             board.fail(failure);
         }
+        kept
     }
 
     fn encode(
@@ -197,22 +239,26 @@ impl Segmented<'_> {
         board: &Board<Tools>,
         number: usize,
         tools: Tools,
-        (feed, heard_until): (&Feed, Option<u64>),
-    ) -> Result<(), Failure> {
+        common: &Common<'_>,
+    ) -> Result<Option<Encode>, Failure> {
         let cannot = |error: Error| cannot_encode(self.plan, error, self.watch);
         let mut encode = match tools.encode {
             Some(encode) => encode,
             None => {
-                let mut encode = Encode::open(self.plan, feed).map_err(cannot)?;
-                encode.heed(Lead::default(), heard_until);
+                let mut encode = Encode::open(self.plan, common.feed).map_err(cannot)?;
+                encode.heed(Lead::default(), common.heard_until);
                 encode
             }
         };
         loop {
             let batch = match board.work(number) {
-                Work::Stop => return Ok(()),
+                Work::Stop => return Ok(None),
                 Work::Encode(batch) => Some(batch),
-                Work::Finish => None,
+                Work::Finish { is_last: false } if common.keeps_encoder => {
+                    board.give(number, Vec::new(), true);
+                    return Ok(Some(encode));
+                }
+                Work::Finish { .. } => None,
             };
             let mut packets = Vec::new();
             for frame in batch.iter().flat_map(|batch| batch.iter()) {
@@ -232,7 +278,7 @@ impl Segmented<'_> {
             }
             board.give(number, packets, batch.is_none());
             if batch.is_none() {
-                return Ok(());
+                return Ok(None);
             }
         }
     }
@@ -274,6 +320,27 @@ impl Segmented<'_> {
             read: frames.reader().read(),
         })
     }
+}
+
+/// Hears all the sound, on a thread of its own.
+struct Listening {
+    listener: Listener,
+    sound: Receiver<Batch>,
+}
+
+impl Listening {
+    fn carry_out(mut self) -> Listener {
+        for batch in self.sound {
+            batch.iter().for_each(|frame| self.listener.hear(frame));
+        }
+        self.listener
+    }
+}
+
+/// A listener, and where to send what it is to hear.
+fn listening(listener: Option<Listener>) -> (Option<Listening>, Option<SyncSender<Batch>>) {
+    let (sender, sound) = sync_channel(UNHEARD_BATCHES);
+    listener.map(|listener| (Listening { listener, sound }, sender)).unzip()
 }
 
 /// Makes a panic a failure: everybody else would wait for a thread that is gone.
