@@ -21,7 +21,7 @@ const WARM: usize = 2;
 /// How much noisier it may be in dB, on average over the bands of hearing.
 const SAME_NOISE: f64 = 0.05;
 /// Packets that travel together.
-const BATCH: u64 = 8;
+const BATCH: usize = 8;
 /// Bytes of a sample of all channels up to which enough sound can wait.
 pub const SAMPLE_BYTES: usize = 4;
 
@@ -41,14 +41,14 @@ impl Aac {
         Self { trial, noise, at: SETTLED, is_settled: false }
     }
 
-    pub fn grid(&self, frame_size: u64) -> Grid {
-        let batch = BATCH * frame_size;
-        let packets = |count: usize| count as u64 * frame_size;
+    pub fn grid() -> Grid {
+        let packets = |count: usize| (count * HOP) as u64;
+        let batch = packets(BATCH);
         Grid {
             batch,
             borders: batch,
             settled: packets(SETTLED),
-            heard: packets(SETTLED - COMPARED - BATCH as usize)..packets(SETTLED + PATIENCE),
+            heard: packets(SETTLED - COMPARED - BATCH)..packets(SETTLED + PATIENCE),
         }
     }
 

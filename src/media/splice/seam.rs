@@ -67,7 +67,7 @@ impl Finder {
         match self {
             Self::Mp3(_) => Mp3::grid(frame_size),
             Self::Vorbis(_) => Vorbis::grid(),
-            Self::Aac(aac) => aac.grid(frame_size),
+            Self::Aac(_) => Aac::grid(),
             Self::Opus(opus) => opus.grid(frame_size),
         }
     }

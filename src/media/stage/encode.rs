@@ -11,8 +11,8 @@ use super::super::ffi::{packet, samples};
 use super::super::plan::{Encoded, Lead, Plan, SMALL};
 use super::super::request::Exactness;
 
-/// Samples that a frame has at the least, but for the last: libav's Vorbis encoder takes 64 at a
-/// time, and what surrounds them takes more memory than they do.
+/// Samples that a frame has at the least, but for the last, where frames are small and many wait:
+/// libav's Vorbis encoder takes 64 at a time, and what surrounds them takes more memory than they do.
 const FRAME_SAMPLES: usize = 4096;
 
 /// Twice the longest last frame that was seen to end the process.
@@ -86,7 +86,8 @@ impl Encode {
         // Where the source's clock counts, the command's frames are as many as its jumps can be.
         let step = fixed
             .map(|size| size as usize)
-            .filter(|&size| size * 16 <= FRAME_SAMPLES && plan.exactness == Exactness::Ordinary);
+            .filter(|&size| widens || size * 16 <= FRAME_SAMPLES)
+            .filter(|_| plan.exactness == Exactness::Ordinary);
         Ok(Self {
             encoder,
             widens,
@@ -145,20 +146,24 @@ impl Encode {
         if bytes < self.least_bytes || frame.samples() < self.least_samples {
             return Err(Error::Other { errno: libc::ENOTSUP });
         }
-        if self.widens {
-            let wide: frame::Audio = samples::in_planar_float(frame)?;
-            return self.encoder.send_frame(&wide);
-        }
-        let Some(step) = self.step else { return self.encoder.send_frame(frame) };
+        let Some(step) = self.step else { return self.send(frame) };
         let mut part = frame::Audio::empty();
         for from in (0..frame.samples()).step_by(step) {
             samples::take_part(&mut part, frame, from, step.min(frame.samples() - from))?;
-            self.encoder.send_frame(&part)?;
+            self.send(&part)?;
             while let Some(packet) = self.receive()? {
                 self.ready.push_back(packet);
             }
         }
         Ok(())
+    }
+
+    fn send(&mut self, frame: &frame::Audio) -> Result<(), Error> {
+        if self.widens {
+            let wide: frame::Audio = samples::in_planar_float(frame)?;
+            return self.encoder.send_frame(&wide);
+        }
+        self.encoder.send_frame(frame)
     }
 
     /// Says that no frame follows.

@@ -6,7 +6,7 @@ use super::super::super::stage::encode::Feed;
 /// Bytes of samples in a piece at the most: what may wait for each core.
 const PIECE_BYTES: u64 = 1 << 20;
 /// The same where pieces overlap, which costs time: fewer of them.
-const OVERLAPPING_BYTES: u64 = 7 << 20;
+const OVERLAPPING_BYTES: u64 = 5 << 20;
 /// Seconds of sound in a piece at the least: less does not pay for a new encoder.
 const PIECE_SECONDS_MIN: u64 = 4;
 /// The same where pieces overlap, and at the most.
@@ -50,7 +50,7 @@ impl Cutter {
             }
             Some(grid) => {
                 let (least, most) = OVERLAPPING_SECONDS;
-                let least = (rate * least).max(grid.settled * OVERLAPS.0);
+                let least = (rate * least).max(grid.settled * 5 / 2);
                 let most = (rate * most).max(grid.settled * OVERLAPS.1);
                 let most = most.min(OVERLAPPING_BYTES / bytes as u64);
                 (grid.batch, grid.borders, least, most)
