@@ -12,11 +12,11 @@ pub use super::overlay::Overlay;
 use super::progress::Progress;
 use crate::base::CancelToken;
 
-/// Bytes to convert: anything that reads and seeks. Clones read the same stream, one after the
-/// other: each is opened at its start.
+/// Bytes to convert: anything that reads and seeks. Whoever opens it reads from its start, and on at
+/// a place of its own.
 #[derive(Clone)]
 pub struct Source {
-    stream: Arc<Mutex<dyn ReadSeek>>,
+    stream: Arc<Mutex<Standing<dyn ReadSeek>>>,
     length: Option<u64>,
     /// What libav sees in place of the stream's own bytes.
     overlays: Arc<[Overlay]>,
@@ -59,7 +59,8 @@ impl Place for io::Cursor<Vec<u8>> {
 impl Source {
     /// A source of `length` bytes, when that is known.
     pub fn new(stream: impl ReadSeek + 'static, length: Option<u64>) -> Self {
-        Self { stream: Arc::new(Mutex::new(stream)), length, overlays: Arc::default() }
+        let stream = Arc::new(Mutex::new(Standing { at: None, stream }));
+        Self { stream, length, overlays: Arc::default() }
     }
 
     /// The same stream, of which libav sees other bytes at some places.
@@ -79,9 +80,7 @@ impl Source {
     /// # Errors
     /// What `look` or the stream says.
     pub fn with<R>(&self, look: impl FnOnce(&mut dyn ReadSeek) -> io::Result<R>) -> io::Result<R> {
-        let mut stream = SharedSource(Arc::clone(&self.stream));
-        stream.seek(SeekFrom::Start(0))?;
-        look(&mut stream)
+        look(&mut SharedSource::of(self))
     }
 
     /// The first bytes, at most `count`.
@@ -173,12 +172,8 @@ pub fn source_io(source: &Source, watch: &Watch) -> Result<StreamIo, ffmpeg_next
     if let Some(length) = source.length {
         watch.progress.set_source_length(length);
     }
-    let mut stream = SharedSource(Arc::clone(&source.stream));
-    if let Err(error) = stream.seek(SeekFrom::Start(0)) {
-        watch.source_fault.note_error(&error);
-    }
     StreamIo::from_read_seek(Guarded {
-        stream: Overlaid::new(stream, Arc::clone(&source.overlays)),
+        stream: Overlaid::new(SharedSource::of(source), Arc::clone(&source.overlays)),
         position: 0,
         limit: u64::MAX,
         fault: watch.source_fault.clone(),
@@ -209,17 +204,54 @@ fn guarded_sink(sink: &Sink, watch: &Watch) -> Guarded<Shared> {
     }
 }
 
-struct SharedSource(Arc<Mutex<dyn ReadSeek>>);
+/// A stream and where it stands, when that is known.
+struct Standing<S: ?Sized> {
+    at: Option<u64>,
+    stream: S,
+}
+
+/// One of those who read a source, at its own place.
+struct SharedSource {
+    stream: Arc<Mutex<Standing<dyn ReadSeek>>>,
+    position: u64,
+}
+
+impl SharedSource {
+    /// At the start.
+    fn of(source: &Source) -> Self {
+        Self { stream: Arc::clone(&source.stream), position: 0 }
+    }
+}
 
 impl Read for SharedSource {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+        let mut standing = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let stands = standing.at.take();
+        if stands != Some(self.position) {
+            standing.stream.seek(SeekFrom::Start(self.position))?;
+        }
+        let count = standing.stream.read(buffer)?;
+        self.position += count as u64;
+        standing.at = Some(self.position);
+        Ok(count)
     }
 }
 
 impl Seek for SharedSource {
     fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).seek(target)
+        self.position = match target {
+            SeekFrom::Start(position) => position,
+            SeekFrom::Current(offset) => self
+                .position
+                .checked_add_signed(offset)
+                .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?,
+            SeekFrom::End(_) => {
+                let mut standing = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+                standing.at = None;
+                standing.stream.seek(target)?
+            }
+        };
+        Ok(self.position)
     }
 }
 

@@ -140,6 +140,7 @@ impl Progress {
             counter.store(0, Ordering::Relaxed);
         }
         self.follows_output.store(false, Ordering::Relaxed);
+        self.shape(|waveform| *waveform = Waveform::default());
     }
 
     /// Says how long the source is.
@@ -196,9 +197,10 @@ impl Progress {
         self.output_bytes.fetch_max(byte, Ordering::Relaxed);
     }
 
-    /// Adds the samples `from..to` of a frame to the shape of the output's sound.
-    pub fn heard(&self, frame: &frame::Audio, (from, to): (usize, usize)) {
-        self.shape(|waveform| waveform.push(frame, from, to));
+    /// Adds the samples `from..to` of a frame, the first of which is heard at `position`, to the shape
+    /// of the output's sound.
+    pub fn heard(&self, frame: &frame::Audio, (from, to): (usize, usize), position: u64) {
+        self.shape(|waveform| waveform.push(frame, (from, to), position));
     }
 
     /// Looks at the shape of the sound so far, or completes it.

@@ -16,9 +16,6 @@ pub struct Waveform {
     sample_rate: u32,
     samples_per_pixel: u32,
     pixels: Vec<Pixel>,
-    /// The stretch that is being filled.
-    current: Pixel,
-    filled: u32,
 }
 
 /// Of one stretch, full scale being -128 to 127.
@@ -29,46 +26,64 @@ struct Pixel {
 }
 
 impl Pixel {
+    /// Nothing was heard there yet.
+    const UNHEARD: Self = Self { lowest: i8::MAX, highest: i8::MIN };
+
+    /// As it is shown.
+    fn shown(self) -> Self {
+        if self == Self::UNHEARD { Self::default() } else { self }
+    }
+
     fn joined(self, other: Self) -> Self {
         Self { lowest: self.lowest.min(other.lowest), highest: self.highest.max(other.highest) }
     }
 }
 
 impl Waveform {
-    /// Takes in the samples `from..to` of a frame. Frames of another rate than the first are taken as if they had it.
-    pub fn push(&mut self, frame: &frame::Audio, mut from: usize, to: usize) {
+    /// Takes in the samples `from..to` of a frame, the first of which stands at `position` of the
+    /// recording. The order is of no importance, nor whether samples come twice. Frames of another
+    /// rate than the first are taken as if they had it.
+    pub fn push(
+        &mut self,
+        frame: &frame::Audio,
+        (mut from, to): (usize, usize),
+        mut position: u64,
+    ) {
         if self.samples_per_pixel == 0 {
             self.sample_rate = frame.rate();
             self.samples_per_pixel = SAMPLES_PER_PIXEL_MIN;
         }
         let end = to.min(frame.samples());
         while from < end {
-            let room = (self.samples_per_pixel - self.filled) as usize;
-            let to = end.min(from + room);
-            let extremes = extremes(frame, from, to);
-            self.current = if self.filled == 0 { extremes } else { self.current.joined(extremes) };
-            self.filled += u32::try_from(to - from).unwrap_or(u32::MAX);
-            if self.filled >= self.samples_per_pixel {
-                self.close_pixel();
-            }
+            let at = self.pixel_at(position);
+            let per_pixel = u64::from(self.samples_per_pixel);
+            let room = usize::try_from(per_pixel - position % per_pixel).unwrap_or(usize::MAX);
+            let to = end.min(from.saturating_add(room));
+            self.pixels[at] = self.pixels[at].joined(extremes(frame, from, to));
+            position += (to - from) as u64;
             from = to;
         }
     }
 
-    fn close_pixel(&mut self) {
-        self.pixels.push(self.current);
-        self.filled = 0;
-        if self.pixels.len() == PIXELS_MAX {
-            self.pixels = joined(&self.pixels, 2);
-            self.samples_per_pixel *= 2;
-        }
-    }
-
-    /// Says that no frame follows.
-    pub fn finish(&mut self) {
-        if self.filled > 0 {
-            self.pixels.push(self.current);
-            self.filled = 0;
+    /// Which pixel holds a sample; there is one afterwards.
+    fn pixel_at(&mut self, mut position: u64) -> usize {
+        loop {
+            let at = position / u64::from(self.samples_per_pixel);
+            match usize::try_from(at) {
+                Ok(at) if at < PIXELS_MAX => {
+                    let count = self.pixels.len().max(at + 1);
+                    self.pixels.resize(count, Pixel::UNHEARD);
+                    return at;
+                }
+                _ => {
+                    self.pixels = joined(&self.pixels, 2);
+                    match self.samples_per_pixel.checked_mul(2) {
+                        Some(doubled) => self.samples_per_pixel = doubled,
+                        // Centuries: all that is beyond stands in one pixel.
+                        None => position = 0,
+                    }
+                }
+            }
         }
     }
 
@@ -102,8 +117,7 @@ impl Waveform {
     /// one channel that holds all.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let data: Vec<i8> =
-            self.pixels.iter().flat_map(|pixel| [pixel.lowest, pixel.highest]).collect();
+        let data: Vec<i8> = self.shown().flat_map(|pixel| [pixel.lowest, pixel.highest]).collect();
         json!({
             "version": 2,
             "channels": 1,
@@ -123,8 +137,7 @@ impl Waveform {
         let numbers = [2, BITS_8, self.sample_rate, self.samples_per_pixel, length, 1];
         let header = numbers.iter().flat_map(|number: &u32| number.to_le_bytes());
         let data = self
-            .pixels
-            .iter()
+            .shown()
             .flat_map(|pixel| [pixel.lowest.to_le_bytes()[0], pixel.highest.to_le_bytes()[0]]);
         header.chain(data).collect()
     }
@@ -143,7 +156,6 @@ impl Waveform {
             sample_rate: number(8).unwrap_or_default(),
             samples_per_pixel: number(12).unwrap_or_default(),
             pixels: pixels.collect(),
-            ..Self::default()
         })
     }
 
@@ -177,6 +189,10 @@ impl Waveform {
         Ok(file)
     }
 
+    fn shown(&self) -> impl Iterator<Item = Pixel> {
+        self.pixels.iter().map(|pixel| pixel.shown())
+    }
+
     /// One pixel for each column of a picture.
     fn columns(&self, width: u32) -> Vec<Pixel> {
         let count = self.pixels.len();
@@ -185,7 +201,7 @@ impl Waveform {
                 let from = x * count / width as usize;
                 let to = ((x + 1) * count / width as usize).max(from + 1).min(count);
                 let stretch = self.pixels.get(from..to).unwrap_or_default();
-                stretch.iter().copied().reduce(Pixel::joined).unwrap_or_default()
+                stretch.iter().copied().reduce(Pixel::joined).unwrap_or_default().shown()
             })
             .collect()
     }
@@ -292,10 +308,9 @@ mod tests {
         let mut waveform = Waveform::default();
         let mut from = 0;
         for samples in frames {
-            waveform.push(&ramp(format, from, *samples), 0, *samples);
+            waveform.push(&ramp(format, from, *samples), (0, *samples), from as u64);
             from += samples;
         }
-        waveform.finish();
         waveform
     }
 
@@ -308,6 +323,17 @@ mod tests {
         // 64 samples in, the level is 64/32768: a quarter of a step of eight bits.
         assert_eq!(whole.pixels[0], Pixel { lowest: -1, highest: 0 });
         assert_eq!(whole.pixels[99], Pixel { lowest: -25, highest: 24 });
+    }
+
+    #[test]
+    fn parts_come_in_any_order_and_what_is_not_heard_yet_is_shown_as_silence() {
+        let format = Sample::I16(Type::Packed);
+        let mut waveform = Waveform::default();
+        waveform.push(&ramp(format, 3200, 3200), (0, 3200), 3200);
+        assert_eq!(waveform.to_json()["data"][0], 0);
+        assert_eq!(waveform.to_json()["data"][199], 24);
+        waveform.push(&ramp(format, 0, 4000), (0, 4000), 0);
+        assert_eq!(waveform, self::waveform(format, &[6400]));
     }
 
     #[test]

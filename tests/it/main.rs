@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apart;
 mod architecture;
 mod bad_input;
 mod command_line;

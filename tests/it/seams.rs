@@ -9,6 +9,8 @@ use audiomill::media::{Format, Source};
 use crate::support::recording::music;
 
 const SECONDS: u32 = 40;
+/// Enough for parts that lanes read for themselves; what is shorter is read in one.
+const PARTED_SECONDS: u32 = 90;
 /// The encoder of AAC takes 12 s to settle: shorter pieces do not pay.
 const LONG_SECONDS: u32 = 110;
 /// What may be noisier than on one core on average, and how many bytes it may have more or less.
@@ -114,6 +116,21 @@ fn pieces_of_surround_and_of_silence_meet_unheard() {
             (Format::Mp3, &[("bitrate", "128k")]),
             (Format::Ogg, &[("quality", "4")]),
             (Format::Opus, &[("bitrate", "128k")]),
+        ],
+    );
+}
+
+#[test]
+fn parts_that_are_read_apart_meet_unheard() {
+    all_judged(
+        PARTED_SECONDS,
+        &["-c:a", "pcm_f32le"],
+        &[
+            (Format::Mp3, &[("bitrate", "192k")]),
+            (Format::Mp3, &[("quality", "2"), ("channels", "1")]),
+            (Format::Mp3, &[("bitrate", "48k"), ("sample_rate", "22050")]),
+            (Format::Opus, &[("bitrate", "128k")]),
+            (Format::Ogg, &[("quality", "5"), ("loudness", "-18")]),
         ],
     );
 }

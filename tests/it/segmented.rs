@@ -11,21 +11,28 @@ use audiomill::media::convert::Output;
 use audiomill::media::cores::Cores;
 use audiomill::media::io::Place;
 use audiomill::media::options::parse;
+use audiomill::media::request::{Exactness, Request};
 use audiomill::media::{Conversion, FailureCode, Limits, Progress, Sink, Source, convert};
 
-use crate::support::recording::music;
+use crate::support::recording::{ffmpeg, music};
 
 /// Enough for several pieces on four cores.
 const SECONDS: u32 = 45;
 
 /// Converts in this process; what was done, and the bytes.
 fn converted(source: &Path, options: &[(&str, &str)], cores: usize) -> (Output, Vec<u8>) {
+    let request = parse(None, options.iter().copied()).expect("options");
+    requested(source, request, cores)
+}
+
+fn requested(source: &Path, request: Request, cores: usize) -> (Output, Vec<u8>) {
+    let told = format!("{request:?}");
     let length = std::fs::metadata(source).expect("a file").len();
     let source = Source::new(std::fs::File::open(source).expect("opened"), Some(length));
     let mut place = tempfile::tempfile().expect("a temporary file");
     let sink = Sink::new(place.try_clone().expect("the same file"), 1 << 32);
     let conversion = Conversion {
-        request: parse(None, options.iter().copied()).expect("options"),
+        request,
         adjustment: None,
         limits: Limits::default(),
         cores: Cores::new(cores),
@@ -33,7 +40,7 @@ fn converted(source: &Path, options: &[(&str, &str)], cores: usize) -> (Output, 
         progress: Arc::new(Progress::default()),
     };
     let done = convert(&conversion, source, sink, &mut |_, _| {});
-    let done = done.unwrap_or_else(|failure| panic!("{options:?}: {failure:?}"));
+    let done = done.unwrap_or_else(|failure| panic!("{told}: {failure:?}"));
     let mut bytes = Vec::new();
     place.seek(SeekFrom::Start(0)).expect("at its start");
     place.read_to_end(&mut bytes).expect("read");
@@ -54,9 +61,10 @@ fn decoded(bytes: &[u8], folder: &Path) -> Vec<u8> {
 }
 
 fn sources(folder: &Path) -> Vec<(&'static str, PathBuf)> {
-    let kinds: [(&str, &[&str]); 4] = [
+    let kinds: [(&str, &[&str]); 5] = [
         ("stereo, 16 bits", &["-c:a", "pcm_s16le"]),
         ("stereo, 24 bits", &["-c:a", "pcm_s24le"]),
+        ("stereo, 32 bits", &["-c:a", "pcm_s32le"]),
         ("mono, 16 bits", &["-ac", "1", "-c:a", "pcm_s16le"]),
         ("5.1, 16 bits", &["-af", "pan=5.1|c0=c0|c1=c1|c2=c0|c3=c1|c4=c0|c5=c1"]),
     ];
@@ -97,6 +105,41 @@ fn lossless_pieces_are_bit_by_bit_what_one_encoder_makes() {
         // Its encoder remembers what came before: other bytes, the same sound.
         let sounds = [&expected, &bytes].map(|bytes| decoded(bytes, folder.path()));
         assert_eq!(sounds[0], sounds[1], "{told} to WavPack");
+    }
+}
+
+#[test]
+fn lossless_pieces_are_what_the_command_makes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let flac =
+        |level: &'static str| -> [(&str, &str); 2] { [("format", "flac"), ("quality", level)] };
+    let levels = ["0", "5", "8", "12"].map(|level| (level, flac(level)));
+    let theirs = levels.map(|(level, _)| ["-compression_level", level]);
+    let mut cases: Vec<Case<'_>> =
+        vec![("m4a", &[("format", "alac")], &["-c:a", "alac"]), ("tta", &[("format", "tta")], &[])];
+    cases.extend(
+        levels.iter().zip(&theirs).map(|((_, ours), theirs)| ("flac", &ours[..], &theirs[..])),
+    );
+    for (told, source) in sources(folder.path()) {
+        let bits = if told.ends_with("16 bits") { "16" } else { "24" };
+        let (little, big) = (format!("pcm_s{bits}le"), format!("pcm_s{bits}be"));
+        let pcm: [Case<'_>; 2] = [
+            ("wav", &[("format", "wav"), ("bit_depth", bits)], &["-c:a", &little]),
+            ("aiff", &[("format", "aiff"), ("bit_depth", bits)], &["-c:a", &big]),
+        ];
+        for (extension, ours, theirs) in cases.iter().chain(&pcm) {
+            let request = parse(None, ours.iter().copied()).expect("options");
+            let request = Request { exactness: Exactness::BitExact, ..request };
+            let (done, bytes) = requested(&source, request, 4);
+            assert!(done.segments() > 2, "{told} to {ours:?}: {} pieces", done.segments());
+            let expected = folder.path().join("theirs").with_extension(extension);
+            let paths = [&source, &expected].map(|path| path.to_str().expect("a UTF-8 path"));
+            let exact = ["-bitexact", "-map_metadata", "-1", paths[1]];
+            ffmpeg(&[&["-i", paths[0], "-map", "0:a:0"], &theirs[..], &exact].concat());
+            let expected = std::fs::read(&expected).expect("theirs");
+            assert!(bytes == expected, "{told} to {ours:?}: other bytes than the command's");
+        }
     }
 }
 

@@ -25,7 +25,9 @@ use super::run::Run;
 use super::run::copy::{Copy, Copying};
 use super::run::measure;
 use super::run::segmented::Ended;
+use super::run::segmented::apart::Reopen;
 use super::run::serial::Ran;
+use super::run::spent::Spent;
 use super::stage::demux::Demux;
 use crate::base::CancelToken;
 
@@ -74,6 +76,8 @@ pub struct Output {
     pub loudness: Option<Adjustment>,
     /// Deviations, the plan's first.
     pub warnings: Vec<Warning>,
+    /// CPU time of encoding.
+    pub spent: Spent,
 }
 
 impl Output {
@@ -308,8 +312,10 @@ impl Work<'_> {
         metadata: &Metadata,
         expected_seconds: Option<f64>,
     ) -> Result<Ran, Failure> {
-        let run = |cores: &Cores, input: Input| {
+        let reopen = || self.reopen();
+        let run = |cores: &Cores, input: Input, is_divisible: bool| {
             let run = Run {
+                reopen: is_divisible.then_some(&reopen as &Reopen<'_>),
                 plan,
                 limits: &self.conversion.limits,
                 watch: &self.watch,
@@ -320,17 +326,22 @@ impl Work<'_> {
             };
             run.carry_out(Demux::new(input, plan.stream))
         };
-        match run(&self.conversion.cores, input)? {
-            Ended::Done(ran) => Ok(ran),
-            Ended::Misfit(misfit) => {
-                tracing::warn!(why = misfit.0, "pieces do not fit together: encoding in one");
-                self.start_again()?;
-                match run(&Cores::new(1), self.reopen()?)? {
-                    Ended::Done(ran) => Ok(Ran { serial_because: Some("misfit"), ..ran }),
-                    Ended::Misfit(misfit) => {
-                        Err(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0))
-                    }
-                }
+        let mut ended = run(&self.conversion.cores, input, true)?;
+        if let Ended::Indivisible(misfit) = ended {
+            tracing::info!(why = misfit.0, "the recording is not read in parts");
+            self.start_again()?;
+            ended = run(&self.conversion.cores, self.reopen()?, false)?;
+        }
+        let misfit = match ended {
+            Ended::Done(ran) => return Ok(ran),
+            Ended::Misfit(misfit) | Ended::Indivisible(misfit) => misfit,
+        };
+        tracing::warn!(why = misfit.0, "pieces do not fit together: encoding in one");
+        self.start_again()?;
+        match run(&Cores::new(1), self.reopen()?, false)? {
+            Ended::Done(ran) => Ok(Ran { serial_because: Some("misfit"), ..ran }),
+            Ended::Misfit(misfit) | Ended::Indivisible(misfit) => {
+                Err(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0))
             }
         }
     }
@@ -400,6 +411,7 @@ impl Work<'_> {
             bit_rate: mean_bit_rate(ran.coded_bytes, ran.coded_samples, ran.sample_rate),
             loudness,
             warnings,
+            spent: ran.spent,
             probe: self.probe,
             plan,
         })

@@ -20,6 +20,7 @@ use super::super::stage::mux::{self, Mux, Packets};
 use super::super::stage::{failed, stopped};
 use super::reader::{Read, is_chained_header};
 use super::serial::Ran;
+use super::spent::Spent;
 
 /// Samples before the first one that is heard: AAC has 2112 or 2624, MP3 up to 3528. More is a cut
 /// that somebody made with an edit list: what was cut off must not come back.
@@ -370,6 +371,7 @@ impl Copying<'_> {
         let coded_samples = samples + u64::from(written.priming);
         written.mux.finish(self.sink, self.watch).map_err(|error| self.refused(error))?;
         Ok(Ran {
+            spent: Spent::default(),
             samples_encoded: samples,
             coded_bytes,
             coded_samples,

@@ -9,8 +9,8 @@ use super::super::io::Watch;
 use super::super::plan::{Lead, Plan};
 use super::super::request::Exactness;
 use super::super::stage::failed;
-use super::super::stage::filter::Filter;
-use super::reader::Reader;
+use super::super::stage::filter::{Filter, Start};
+use super::reader::{Read, Reader};
 
 /// The sound to be encoded, frame by frame.
 pub struct Frames<'a> {
@@ -34,7 +34,60 @@ pub struct Frames<'a> {
     position: i64,
     /// Samples, over all channels, that were no numbers or far beyond full scale.
     tamed: u64,
+    /// Timestamp of the recording's first frame.
+    origin: i64,
+    /// Whether the source's clock and the count of samples have always said the same.
+    is_steady: bool,
     is_closed: bool,
+}
+
+/// What has come out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heard {
+    /// Samples per channel that are heard.
+    pub samples: u64,
+    /// Samples, over all channels, that were no numbers or far beyond full scale: a lossy encoder
+    /// gets something else in their place.
+    pub tamed: u64,
+    /// What was read of the source for it.
+    pub read: Read,
+}
+
+/// Where a part of a recording starts that is decoded for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The first sample of what comes out.
+    pub border: u64,
+    /// Timestamp of the recording's first frame, in samples of the source.
+    pub origin: i64,
+    /// Rates of the source and of what comes out, in Hz.
+    pub rates: (u32, u32),
+}
+
+/// Samples of the source that a resampler hears before a part starts.
+const BEFORE: u64 = 1024;
+/// Seconds in which a decoder forgets that it did not start at the recording's start.
+const FORGOTTEN_SECONDS: f64 = 2.0;
+
+impl Part {
+    /// From one possible border to the next, in samples of what comes out: whole steps of both rates.
+    #[must_use]
+    pub fn step((from, to): (u32, u32)) -> u64 {
+        u64::from(to / greatest_common_divisor(from, to).max(1)).max(1)
+    }
+
+    /// From where on the source is converted, in its own samples, and what comes of that before the
+    /// border.
+    fn before(&self) -> (u64, u64) {
+        let (from, to) = self.rates;
+        let border = self.border * u64::from(from) / u64::from(to.max(1));
+        if from == to {
+            return (border, 0);
+        }
+        let source_step = u64::from(from / greatest_common_divisor(from, to).max(1)).max(1);
+        let steps = BEFORE.div_ceil(source_step).min(border / source_step);
+        (border - steps * source_step, steps * Self::step(self.rates))
+    }
 }
 
 impl<'a> Frames<'a> {
@@ -67,6 +120,7 @@ impl<'a> Frames<'a> {
             Exactness::BitExact => Default::default(),
         };
         let lead_in = lead.encoded.map_or(0, |_| lead.before);
+        let origin = decoded.pts().unwrap_or(0);
         let mut frames = Self {
             plan,
             watch,
@@ -81,10 +135,99 @@ impl<'a> Frames<'a> {
             samples: 0,
             position: -i64::try_from(lead_in).unwrap_or(0),
             tamed: 0,
+            origin,
+            is_steady: true,
             is_closed: false,
         };
         frames.push()?;
         Ok(frames)
+    }
+
+    /// Reads up to where a part starts; `None` when the source does not lead there.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_part(
+        plan: &'a Plan,
+        watch: &'a Watch,
+        mut reader: Reader<'a>,
+        part: &Part,
+    ) -> Result<Option<Self>, Failure> {
+        let (from, dropped) = part.before();
+        #[expect(clippy::cast_precision_loss, reason = "a place to look for")]
+        let seconds = from as f64 / f64::from(part.rates.0.max(1)) - FORGOTTEN_SECONDS;
+        let mut decoded = frame::Audio::empty();
+        if reader.seek(seconds.max(0.0)).is_err() || !reader.next(&mut decoded)? {
+            return Ok(None);
+        }
+        let first = decoded.pts().and_then(|pts| u64::try_from(pts - part.origin).ok());
+        let Some(first) = first.filter(|&first| first <= from && decoded.rate() == part.rates.0)
+        else {
+            return Ok(None);
+        };
+        let start = Start { first, from, dropped };
+        let Ok(mut filter) = Filter::build_part(&decoded, plan, start) else { return Ok(None) };
+        let Some(filter_time_base) = filter.output_time_base() else { return Ok(None) };
+        let mut frames = Self {
+            plan,
+            watch,
+            reader,
+            limit: filter.limit(part.rates.1),
+            filter,
+            decoded,
+            sample_rate: part.rates.1,
+            filter_time_base,
+            lead: Lead::default(),
+            heard_until: None,
+            samples: part.border,
+            position: i64::try_from(part.border).unwrap_or(i64::MAX),
+            tamed: 0,
+            origin: part.origin,
+            is_steady: true,
+            is_closed: false,
+        };
+        while frames.filter.samples_in() + frames.decoded.samples() as u64 <= from {
+            frames.push()?;
+            if !frames.reader.next(&mut frames.decoded)? {
+                return Ok(None);
+            }
+        }
+        frames.reader.pardon();
+        frames.push()?;
+        Ok(Some(frames))
+    }
+
+    /// What has come out.
+    #[must_use]
+    pub fn summary(&self) -> Heard {
+        Heard { samples: self.heard(), tamed: self.tamed, read: self.reader.read() }
+    }
+
+    /// Where the next frame starts, in samples of what comes out.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// Rate of the source's first frame, in Hz.
+    #[must_use]
+    pub fn source_rate(&self) -> u32 {
+        self.filter.source_rate()
+    }
+
+    /// Timestamp of the recording's first frame, in samples of the source.
+    #[must_use]
+    pub fn origin(&self) -> i64 {
+        self.origin
+    }
+
+    /// Whether all went as if the source were whole and of one piece: its clock agrees with the count of
+    /// its samples, nothing was damaged, nothing had to be changed for the encoder.
+    #[must_use]
+    pub fn is_regular(&self) -> bool {
+        let read = self.reader.read();
+        let is_whole = read.damaged_packets == 0 && !read.broken_off;
+        is_whole && self.is_steady && self.tamed == 0 && !self.filter.is_adapted()
     }
 
     /// What makes frames of what is decoded.
@@ -112,18 +255,10 @@ impl<'a> Frames<'a> {
     }
 
     /// Samples per channel that have come out and are heard.
-    #[must_use]
-    pub fn heard(&self) -> u64 {
+    fn heard(&self) -> u64 {
         let lead_in = self.lead.encoded.map_or(0, |_| self.lead.before);
         let heard = self.samples.saturating_sub(lead_in);
         self.heard_until.map_or(heard, |end| heard.min(end))
-    }
-
-    /// Samples, over all channels, that were no numbers or far beyond full scale: a lossy encoder
-    /// gets something else in their place.
-    #[must_use]
-    pub fn tamed(&self) -> u64 {
-        self.tamed
     }
 
     /// The next frame into `frame`, timed in samples; `Ok(false)` at the end.
@@ -175,11 +310,15 @@ impl<'a> Frames<'a> {
             Exactness::Ordinary => (at(0), at(end)),
             Exactness::BitExact => (0, frame.samples()),
         };
-        self.watch.progress.heard(frame, heard);
+        let lead_in = self.lead.encoded.map_or(0, |_| self.lead.before);
+        let before = self.samples - frame.samples() as u64 + heard.0 as u64;
+        self.watch.progress.heard(frame, heard, before.saturating_sub(lead_in));
         Ok(())
     }
 
     fn push(&mut self) -> Result<(), Failure> {
+        let pts = self.decoded.pts().and_then(|pts| u64::try_from(pts - self.origin).ok());
+        self.is_steady &= pts == Some(self.filter.samples_in());
         self.filter.push(&mut self.decoded).map_err(|error| self.cannot_go_on(error))
     }
 
@@ -196,4 +335,11 @@ impl<'a> Frames<'a> {
         let message = format!("Resampling failed: {error}.");
         failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), self.watch)
     }
+}
+
+const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }

@@ -10,10 +10,12 @@ pub mod opening;
 pub mod reader;
 pub mod segmented;
 pub mod serial;
+pub mod spent;
 
 use self::frames::Frames;
 use self::opening::Opened;
 use self::reader::Reader;
+use self::segmented::apart::{Apart, Opening, Reopen};
 use self::segmented::{Ended, Segmented};
 use super::cores::Cores;
 use super::failure::Failure;
@@ -40,6 +42,8 @@ pub struct Run<'a> {
     pub cores: &'a Cores,
     /// Seconds of sound that will come, as far as the source says.
     pub expected_seconds: Option<f64>,
+    /// Opens the source once more, for parts that are read apart; `None` where all is to be read in one.
+    pub reopen: Option<&'a Reopen<'a>>,
 }
 
 impl Run<'_> {
@@ -58,23 +62,38 @@ impl Run<'_> {
         } else {
             Err("one_core")
         };
-        match splice {
-            Ok(splice) => {
-                let expected_samples = self.expected_samples(&opened);
-                let segmented = Segmented {
-                    plan: self.plan,
-                    watch: self.watch,
-                    sink: self.sink,
-                    share: &share,
-                    expected_samples,
-                };
-                segmented.run(frames, opened, splice)
-            }
-            Err(because) => {
-                let ran = serial::run(self.plan, self.watch, frames, opened, self.sink)?;
-                Ok(Ended::Done(serial::Ran { serial_because: Some(because), ..ran }))
-            }
+        let expected_samples = self.expected_samples(&opened);
+        let serial = |frames, opened, because| {
+            let ran = serial::run(self.plan, self.watch, frames, opened, self.sink)?;
+            Ok(Ended::Done(serial::Ran { serial_because: Some(because), ..ran }))
+        };
+        let splice = match splice {
+            Ok(splice) => splice,
+            Err(because) => return serial(frames, opened, because),
+        };
+        let amount = (share.most(), expected_samples);
+        let Opened { feed, encode, mux } = opened;
+        let apart = self
+            .opening()
+            .and_then(|opening| Apart::of(opening, &frames, (&feed, &encode), &splice, amount));
+        if apart.is_none() && splice.is_too_much(&feed.shape) {
+            return serial(frames, Opened { feed, encode, mux }, "memory");
         }
+        let segmented = Segmented {
+            plan: self.plan,
+            watch: self.watch,
+            sink: self.sink,
+            share: &share,
+            expected_samples,
+            feed: &feed,
+            apart: apart.as_ref(),
+        };
+        segmented.run(frames, encode, mux, splice)
+    }
+
+    fn opening(&self) -> Option<Opening<'_>> {
+        let Self { plan, limits, watch, .. } = *self;
+        self.reopen.map(|reopen| Opening { plan, limits, watch, reopen })
     }
 
     fn expected_samples(&self, opened: &Opened) -> Option<u64> {

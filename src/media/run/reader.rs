@@ -88,6 +88,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Goes to somewhere before `seconds`; what is damaged up to there does not count.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn seek(&mut self, seconds: f64) -> Result<(), Error> {
+        self.decoded_seconds = seconds;
+        self.demux.seek(seconds)
+    }
+
+    /// Says that what was damaged so far does not count.
+    pub fn pardon(&mut self) {
+        self.damaged_packets = 0;
+    }
+
     /// The next decoded frame into `frame`; `Ok(false)` at the end. Cancel is seen at every packet.
     ///
     /// # Errors

@@ -9,10 +9,10 @@ use super::super::plan::Plan;
 use super::super::stage::encode::Encode;
 use super::super::stage::mux::Mux;
 use super::super::stage::{failed, stopped};
-use super::super::waveform::Waveform;
 use super::frames::Frames;
 use super::opening::Opened;
 use super::reader::Read;
+use super::spent::{Spent, thread_seconds};
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub struct Ran {
     pub serial_because: Option<&'static str>,
     /// What was read of the source.
     pub read: Read,
+    /// CPU time.
+    pub spent: Spent,
 }
 
 /// Carries the plan out. Blocks until done; cancel is seen at every packet and every read or write.
@@ -50,6 +52,7 @@ pub fn run(
     opened: Opened,
     sink: &Sink,
 ) -> Result<Ran, Failure> {
+    let began = thread_seconds();
     let Opened { feed, mut encode, mut mux } = opened;
     let mut coded = Coded::default();
     let mut frame = frame::Audio::empty();
@@ -59,26 +62,27 @@ pub fn run(
     }
     encode.close().map_err(|error| cannot_finish(error, watch))?;
     coded.drain(&mut encode, &mut mux, watch)?;
-    if frames.heard() == 0 {
+    let heard = frames.summary();
+    if heard.samples == 0 {
         return Err(frames.reader().nothing_came_out());
     }
     if let Some(reason) = watch.cancel.reason() {
         return Err(stopped(reason, Stage::Writing));
     }
     watch.progress.enter(Stage::Writing);
-    watch.progress.shape(Waveform::finish);
     mux.finish(sink, watch).map_err(|error| cannot_finish(error, watch))?;
     Ok(Ran {
-        samples_encoded: frames.heard(),
+        samples_encoded: heard.samples,
         coded_bytes: coded.bytes,
         coded_samples: coded.samples,
         sample_rate: feed.shape.sample_rate(),
         channels: feed.shape.channels(),
         priming_heard: 0,
-        tamed: frames.tamed(),
+        tamed: heard.tamed,
         seams: Vec::new(),
         serial_because: None,
-        read: frames.reader().read(),
+        read: heard.read,
+        spent: Spent::alone(thread_seconds() - began),
     })
 }
 

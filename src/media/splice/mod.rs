@@ -83,6 +83,19 @@ impl Splice {
         Some(finder.grid(u64::from(frame_size.unwrap_or(1))))
     }
 
+    /// Whether pieces are so long, and samples so large, that their sound cannot wait for an encoder.
+    #[must_use]
+    pub fn is_too_much(&self, shape: &Shape) -> bool {
+        let is_long = matches!(self, Self::Overlapping(Finder::Aac(_)));
+        is_long && shape.bytes_per_sample() > aac::SAMPLE_BYTES
+    }
+
+    /// Whether lanes can do without anybody who hears all the sound.
+    #[must_use]
+    pub fn has_parts(&self) -> bool {
+        !matches!(self, Self::Flac(_))
+    }
+
     /// Whether an encoder can go on elsewhere in the sound: it has given a packet for every frame and
     /// remembers nothing.
     #[must_use]
@@ -119,11 +132,9 @@ impl Splice {
     }
 }
 
-/// Only the window of the first channel or pair can be read, and pieces are so long that their sound
-/// can wait only where it is small.
+/// Only the window of the first channel or pair can be read.
 fn aac_finder(encoder: &Encoder, shape: &Shape) -> Result<Finder, SerialBecause> {
     match shape.channels() {
-        1 | 2 if shape.bytes_per_sample() > aac::SAMPLE_BYTES => Err("memory"),
         1 | 2 if encoder.frame_size() as usize != HOP => Err("codec"),
         1 | 2 => {
             let trial = Trial::of(encoder).map_err(|_| "codec")?;

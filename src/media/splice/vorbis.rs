@@ -9,8 +9,9 @@ use super::seam::{Grid, Overlap, Verdict};
 const BATCH: u64 = 8192;
 /// Packets in a row that are the same, byte by byte: the two encoders have become one.
 const ALIKE: usize = 3;
-/// Packets behind the border after which blocks that do not stand at the same places rarely will.
-const PATIENCE: usize = 512;
+/// Packets behind the border in which blocks that do not stand at the same places mostly come to do so,
+/// half a minute and more: steady sound keeps them where they are.
+const PATIENCE: usize = 2048;
 
 /// Finds seams of Vorbis.
 #[derive(Default)]

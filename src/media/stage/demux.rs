@@ -41,6 +41,17 @@ impl Demux {
         &self.input
     }
 
+    /// Goes to the last place before `seconds` from which the stream can be decoded.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn seek(&mut self, seconds: f64) -> Result<(), Error> {
+        let start = input::start_time_us(&self.input).unwrap_or(0);
+        #[expect(clippy::cast_possible_truncation, reason = "`as` clamps")]
+        let timestamp = start.saturating_add((seconds * 1e6) as i64);
+        self.input.seek(timestamp, ..timestamp)
+    }
+
     /// Whether the container's own clock stands at 0 when a pulled packet starts.
     #[must_use]
     pub fn is_at_zero(&self, packet: &Packet) -> bool {

@@ -25,6 +25,17 @@ pub struct Filter {
     scratch: frame::Audio,
 }
 
+/// Where a part of a recording starts that is decoded for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Where the first frame handed in starts, in samples of the source.
+    pub first: u64,
+    /// Sample of the source from which on sound is converted.
+    pub from: u64,
+    /// Samples that come of it before the part starts.
+    pub dropped: u64,
+}
+
 struct Adapter {
     graph: AudioGraph,
     from: Shape,
@@ -36,6 +47,38 @@ impl Filter {
     /// # Errors
     /// What libav says.
     pub fn build(first: &frame::Audio, plan: &Plan) -> Result<Self, Error> {
+        let chain = Self::chain(first, plan);
+        let lead = plan.lead(first.rate());
+        let mut led = Self::with(first, plan, chain.clone(), lead)?;
+        if led.output_shape().map(|shape| shape.sample_rate()) == Some(plan.sample_rate) {
+            return Ok(led);
+        }
+        Self::with(first, plan, chain, Lead::default())
+    }
+
+    /// The same for a part of a recording that is converted whole.
+    ///
+    /// # Errors
+    /// What libav says.
+    pub fn build_part(first: &frame::Audio, plan: &Plan, start: Start) -> Result<Self, Error> {
+        let shape = Shape::of_frame(first);
+        let samples = (start.from.saturating_sub(start.first), None);
+        let chain = Self::chain(first, plan);
+        let chain = Chain { samples: Some(samples), dropped: start.dropped, ..chain };
+        Ok(Self {
+            main: AudioGraph::build(&shape, &chain)?,
+            shape,
+            start: 0,
+            end: plan.source_samples,
+            lead: Lead::default(),
+            samples_in: start.first,
+            adapter: None,
+            scratch: frame::Audio::empty(),
+        })
+    }
+
+    /// What is done to the sound, wherever it is cut.
+    fn chain(first: &frame::Audio, plan: &Plan) -> Chain {
         let mut accepts = plan.accepts.clone();
         let first_shape = Shape::of_frame(first);
         let is_kept = first_shape.sample_rate() == plan.sample_rate
@@ -43,18 +86,12 @@ impl Filter {
         if is_kept && plan.takes_small() && first_shape.format_name() == SMALL {
             accepts.sample_formats = vec![String::from(SMALL)];
         }
-        let chain = Chain {
+        Chain {
             gain_db: plan.gain_db,
             dither: plan.dither,
             format: accepts.filter_argument(),
             ..Chain::default()
-        };
-        let lead = plan.lead(first.rate());
-        let mut led = Self::with(first, plan, chain.clone(), lead)?;
-        if led.output_shape().map(|shape| shape.sample_rate()) == Some(plan.sample_rate) {
-            return Ok(led);
         }
-        Self::with(first, plan, chain, Lead::default())
     }
 
     /// The chain, cut to the plan's range and what leads to it.
@@ -148,6 +185,24 @@ impl Filter {
     /// Makes every frame but the last hold exactly `samples` samples.
     pub fn set_frame_size(&mut self, samples: u32) {
         self.main.set_frame_size(samples);
+    }
+
+    /// Samples of the source that were handed in, or lie before the first that was.
+    #[must_use]
+    pub fn samples_in(&self) -> u64 {
+        self.samples_in
+    }
+
+    /// Rate of the first frame, in Hz.
+    #[must_use]
+    pub fn source_rate(&self) -> u32 {
+        self.shape.sample_rate()
+    }
+
+    /// Whether frames have not always been like the first.
+    #[must_use]
+    pub fn is_adapted(&self) -> bool {
+        self.adapter.is_some()
     }
 
     /// Hands a decoded frame over; it is empty afterwards.

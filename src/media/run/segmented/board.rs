@@ -7,14 +7,20 @@ use std::time::Duration;
 
 use ffmpeg_next::{Packet, frame};
 
-use crate::media::failure::Failure;
-use crate::media::splice::Batch;
+use crate::media::failure::{Failure, FailureCode, Stage};
+use crate::media::splice::{Batch, Misfit};
 
 /// How often somebody who waits looks whether it is to stop, or whether a core is idle.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Packets that are worth being written.
 const MANY: usize = 32;
+
+/// Frames at the start of a part that the lane before must have decoded alike, where lanes read for
+/// themselves.
+pub const COMPARED: usize = 8;
+/// Bytes of packets that a lane gives ahead of its turn at the most, where lanes read for themselves.
+const AHEAD_BYTES: usize = 10 << 20;
 
 /// The board of one run.
 ///
@@ -46,6 +52,10 @@ struct State<T> {
     is_splicer_idle: bool,
     /// Why it all stops.
     failure: Option<Failure>,
+    /// Set when it is to begin anew, in another way.
+    misfit: Option<Misfit>,
+    /// The lane whose packets are written.
+    current: usize,
 }
 
 /// One encoder's way through the sound.
@@ -65,6 +75,30 @@ struct Lane {
     is_dropped: bool,
     /// The sound behind the border, where lanes overlap.
     head: Vec<Batch>,
+    /// How far a lane has read that reads for itself.
+    position: i64,
+    /// Bytes of all its packets.
+    given: usize,
+    /// Sums over the first frames behind the border, its own and those of the lane before.
+    opening: [[Option<u64>; 2]; COMPARED],
+}
+
+/// Whether a lane that reads for itself may go on.
+pub enum Turn {
+    /// It may, up to the border of the lane behind it, if there is one.
+    Go { end: Option<i64> },
+    /// Leave everything.
+    Stop,
+}
+
+/// How far the lanes have come.
+#[derive(Clone, Copy)]
+pub struct Lanes {
+    /// Border of the newest, and how far it has read.
+    pub border: i64,
+    pub position: i64,
+    /// Samples that the others have still to read up to where the next one starts.
+    pub left: u64,
 }
 
 /// What a lane is to do next.
@@ -139,6 +173,8 @@ impl<T> Board<T> {
             unwritten: 0,
             is_splicer_idle: false,
             failure: None,
+            misfit: None,
+            current: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -164,6 +200,11 @@ impl<T> Board<T> {
         self.fed.notify_all();
     }
 
+    /// Where the sound of a lane starts, in samples.
+    pub fn border(&self, lane: usize) -> i64 {
+        self.lock().lanes.get(lane).map_or(0, |lane| lane.border)
+    }
+
     /// The next lane that nobody works on, with its tools. Waits for it; `None` when there will be
     /// no more.
     pub fn take_lane(&self) -> Option<(usize, T)> {
@@ -186,17 +227,13 @@ impl<T> Board<T> {
     /// behind its border a lane keeps the sound.
     pub fn feed(&self, batch: &Batch, head: &Range<u64>) {
         let samples: usize = batch.iter().map(frame::Audio::samples).sum();
-        let ends = batch.last().and_then(|frame| frame.pts()).unwrap_or(i64::MAX);
         let mut state = self.lock();
         let mut was_idle = false;
         for lane in state.lanes.iter_mut().filter(|lane| !lane.is_fed) {
             was_idle |= lane.input.is_empty();
             lane.backlog += samples as u64;
             lane.input.push_back(Arc::clone(batch));
-            let behind = u64::try_from(ends.saturating_sub(lane.border)).unwrap_or(u64::MAX);
-            if head.contains(&behind) {
-                lane.head.push(Arc::clone(batch));
-            }
+            lane.keep(batch, head);
         }
         if was_idle {
             self.fed.notify_all();
@@ -246,6 +283,87 @@ impl<T> Board<T> {
         }
     }
 
+    /// Waits until `found` gives something; `None` when all is to stop.
+    pub fn wait_for<F>(&self, mut found: impl FnMut(Lanes) -> Option<F>) -> Option<F> {
+        let mut state = self.lock();
+        loop {
+            if state.failure.is_some() {
+                return None;
+            }
+            if let Some(found) = found(state.how_far()) {
+                return Some(found);
+            }
+            state = wait(&self.roomy, state);
+        }
+    }
+
+    /// Waits until a lane that reads for itself, and has come to `position`, may go on: until the lanes
+    /// before it have caught up, and what is there is written.
+    pub fn turn(&self, lane: usize, position: i64) -> Turn {
+        let mut state = self.lock();
+        loop {
+            if state.failure.is_some() {
+                return Turn::Stop;
+            }
+            let is_current = state.current == lane;
+            let Some((own, after)) = state.lanes.get_mut(lane..).and_then(<[_]>::split_first_mut)
+            else {
+                return Turn::Stop;
+            };
+            if own.is_dropped {
+                return Turn::Stop;
+            }
+            own.position = position;
+            let untaken = || own.output.iter().map(Packet::size).sum();
+            let ahead = if is_current { untaken() } else { own.given };
+            if ahead < AHEAD_BYTES {
+                let next = after.iter().find(|lane| !lane.is_dropped);
+                return Turn::Go { end: next.map(|lane| lane.border) };
+            }
+            state = wait(&self.fed, state);
+        }
+    }
+
+    /// Keeps of the sound that a lane has read for itself what lies in `head` behind its border.
+    pub fn keep(&self, lane: usize, batch: &Batch, head: &Range<u64>) {
+        if let Some(own) = self.lock().lanes.get_mut(lane) {
+            own.keep(batch, head);
+        }
+    }
+
+    /// Takes the sum of a frame that a lane has read for itself, if it is one of the first behind a
+    /// border: whether it is what the other lane that reads it has found.
+    pub fn compare(
+        &self,
+        lane: usize,
+        position: i64,
+        frame_size: u32,
+        sum: impl FnOnce() -> u64,
+    ) -> bool {
+        let mut state = self.lock();
+        let lanes = state.lanes.iter_mut().enumerate().skip(lane);
+        let opening = lanes.filter(|(_, lane)| !lane.is_dropped).find_map(|(number, lane)| {
+            let behind = u64::try_from(position.checked_sub(lane.border)?).ok()?;
+            let at = usize::try_from(behind / u64::from(frame_size.max(1))).ok()?;
+            lane.opening.get_mut(at).map(|sums| (number, sums))
+        });
+        let Some((number, sums)) = opening else { return true };
+        let (own, other) = if number == lane { (0, 1) } else { (1, 0) };
+        sums[own] = Some(sum());
+        sums[other].is_none() || sums[other] == sums[own]
+    }
+
+    /// Says that all is to begin anew, in another way.
+    pub fn misfit(&self, misfit: Misfit) {
+        self.lock().misfit.get_or_insert(misfit);
+        self.fail(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0));
+    }
+
+    /// Why all is to begin anew, if it is.
+    pub fn has_misfit(&self) -> Option<Misfit> {
+        self.lock().misfit
+    }
+
     /// Says that a core may be idle.
     pub fn stir(&self) {
         self.roomy.notify_one();
@@ -287,6 +405,7 @@ impl<T> Board<T> {
         }
         let bytes: usize = packets.iter().map(Packet::size).sum();
         own.output.append(&mut packets);
+        own.given += bytes;
         own.is_done |= is_done;
         // Past its border a lane works for nothing as soon as there is a seam.
         let ends = own.output.last().and_then(Packet::pts).unwrap_or(i64::MIN);
@@ -300,6 +419,7 @@ impl<T> Board<T> {
     /// The next packets of a lane. Waits for them.
     pub fn coded(&self, lane: usize) -> Coded {
         let mut state = self.lock();
+        state.current = lane;
         loop {
             if state.failure.is_some() {
                 return Coded::Stop;
@@ -326,6 +446,7 @@ impl<T> Board<T> {
     /// What is new of a lane and of the one that is to follow it. Waits for it.
     pub fn pair(&self, lane: usize) -> Pair {
         let mut state = self.lock();
+        state.current = lane;
         loop {
             if state.failure.is_some() {
                 return Pair::Stop;
@@ -396,6 +517,32 @@ impl<T> Board<T> {
     fn wake_all(&self) {
         for all in [&self.opened, &self.fed, &self.coded, &self.roomy] {
             all.notify_all();
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn how_far(&self) -> Lanes {
+        let newest = self.lanes.last();
+        let left = self.lanes.windows(2).filter(|pair| !pair[0].is_done).map(|pair| {
+            let position = pair[0].position.max(pair[0].border);
+            u64::try_from(pair[1].border.saturating_sub(position)).unwrap_or(0)
+        });
+        Lanes {
+            border: newest.map_or(0, |lane| lane.border),
+            position: newest.map_or(0, |lane| lane.position.max(lane.border)),
+            left: left.sum(),
+        }
+    }
+}
+
+impl Lane {
+    /// Keeps the sound of a batch that ends in `head` behind the border.
+    fn keep(&mut self, batch: &Batch, head: &Range<u64>) {
+        let ends = batch.last().and_then(|frame| frame.pts()).unwrap_or(i64::MAX);
+        let behind = u64::try_from(ends.saturating_sub(self.border)).unwrap_or(u64::MAX);
+        if head.contains(&behind) {
+            self.head.push(Arc::clone(batch));
         }
     }
 }

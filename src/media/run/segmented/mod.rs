@@ -3,15 +3,18 @@
 //! Where no core is idle, the newest lane simply goes on, and the result is the serial driver's. A
 //! piece ends when another core can take the next one and it is long enough to pay.
 
+pub mod apart;
 mod board;
 mod cutter;
 mod splicer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
 use ffmpeg_next::{Error, frame};
 
+use self::apart::Apart;
 use self::board::{Board, Room, Work};
 use self::cutter::Cutter;
 use self::splicer::{Joined, Splicer};
@@ -24,11 +27,11 @@ use super::super::io::{Sink, Watch};
 use super::super::plan::{Lead, Plan};
 use super::super::splice::{Batch, Grid, Listener, Misfit, SerialBecause, Splice};
 use super::super::stage::encode::{Encode, Feed};
+use super::super::stage::mux::Mux;
 use super::super::stage::stopped;
-use super::super::waveform::Waveform;
-use super::frames::Frames;
-use super::opening::Opened;
+use super::frames::{Frames, Heard};
 use super::serial::{Ran, cannot_encode, cannot_finish};
+use super::spent::{Spent, thread_seconds};
 
 /// Bytes of packets that may wait to be written, for each core: a slow disk slows the encoders down.
 const UNWRITTEN_BYTES: usize = 4 << 20;
@@ -48,6 +51,10 @@ pub struct Segmented<'a> {
     pub share: &'a Share,
     /// Samples per channel that will come, as far as the source says.
     pub expected_samples: Option<u64>,
+    /// What encoders are opened for.
+    pub feed: &'a Feed,
+    /// Set where lanes read for themselves.
+    pub apart: Option<&'a Apart<'a>>,
 }
 
 /// How a run ended.
@@ -56,20 +63,24 @@ pub enum Ended {
     Done(Ran),
     /// The packets do not fit together; what was written is worth nothing.
     Misfit(Misfit),
+    /// The recording cannot be read in parts; what was written is worth nothing.
+    Indivisible(Misfit),
 }
 
 /// What a lane works with.
-struct Tools {
+#[derive(Default)]
+struct Tools<'a> {
     /// Goes back when the lane is done.
     _core: Option<Core>,
     /// The encoder that the muxer knows, for the first lane, or one whose lane is done; else the lane
     /// opens its own.
     encode: Option<Encode>,
+    /// What the first lane reads, where lanes read for themselves; the others open their own.
+    frames: Option<Frames<'a>>,
 }
 
 /// What all lanes have in common.
-struct Common<'a> {
-    feed: &'a Feed,
+struct Common {
     /// How many samples of the range there are, where more come behind them.
     heard_until: Option<u64>,
     /// Whether an encoder can go on with another lane.
@@ -78,18 +89,18 @@ struct Common<'a> {
     is_summed: bool,
 }
 
-impl Segmented<'_> {
+impl<'a> Segmented<'a> {
     /// Blocks until done; cancel is seen at every packet and every read or write.
     ///
     /// # Errors
     /// As the serial driver.
     pub fn run(
         &self,
-        mut frames: Frames<'_>,
-        opened: Opened,
+        frames: Frames<'a>,
+        encode: Encode,
+        mux: Mux,
         mut splice: Splice,
     ) -> Result<Ended, Failure> {
-        let Opened { feed, encode, mux } = opened;
         let grid = splice.grid(encode.frame_size());
         let board = Board::new(grid.is_some());
         let (listener, sound) = listening(splice.listener());
@@ -100,30 +111,38 @@ impl Segmented<'_> {
             splice,
             mux,
             start_seconds: self.plan.range.start_seconds,
-            sample_rate: feed.shape.sample_rate(),
+            sample_rate: self.feed.shape.sample_rate(),
             joined: Joined::default(),
         };
         let common = Common {
-            feed: &feed,
             heard_until: frames.heard_until(),
             keeps_encoder: splicer.splice.keeps_encoder(),
             is_summed: sound.is_some(),
         };
         let cores = self.share.most();
-        let mut cutter = Cutter::new(&feed, grid.as_ref(), self.expected_samples, cores);
+        let mut cutter = Cutter::new(self.feed, grid.as_ref(), self.expected_samples, cores);
         let watched = Watched::of_this_thread();
+        let mut frames = Some(frames);
+        let spent = Mutex::new(Spent::default());
+        let spend = |add: &dyn Fn(&mut Spent, f64)| {
+            add(&mut spent.lock().unwrap_or_else(PoisonError::into_inner), thread_seconds());
+        };
         let (splicer, listener) = std::thread::scope(|scope| {
             let listener = scope.spawn(|| {
                 let _at_work = watched.enter();
-                listener.map(Listening::carry_out)
+                let listener = listener.map(Listening::carry_out);
+                spend(&|spent, seconds| spent.listening = seconds);
+                listener
             });
             let splicer = scope.spawn(|| {
                 let _at_work = watched.enter();
-                splicer.carry_out()
+                let splicer = splicer.carry_out();
+                spend(&|spent, seconds| spent.joining = seconds);
+                splicer
             });
             // Threads stay: each new one would bring memory of its own.
             let mut threads = 0;
-            let mut open = |tools: Tools, border: i64| {
+            let mut open = |tools: Tools<'a>, border: i64| {
                 board.open_lane(tools, border);
                 if threads < self.share.most() {
                     threads += 1;
@@ -135,13 +154,27 @@ impl Segmented<'_> {
                             kept = self.lane(&board, number, tools, &common);
                             board.stir();
                         }
+                        spend(&Spent::encoded);
                     });
                 }
             };
-            open(Tools { _core: self.share.core(), encode: Some(encode) }, i64::MIN);
-            let read = caught(Stage::Decoding, || {
-                self.read(&mut frames, &board, sound, &mut cutter, grid, &mut open)
+            let whole = if self.apart.is_some() { frames.take() } else { None };
+            let first = Tools { _core: self.share.core(), encode: Some(encode), frames: whole };
+            open(first, i64::MIN);
+            let mut open =
+                |core, border| open(Tools { _core: Some(core), ..Tools::default() }, border);
+            let began = thread_seconds();
+            let read = caught(Stage::Decoding, || match (self.apart, &mut frames) {
+                (Some(apart), _) => {
+                    apart.share_out(&board, self.share, &mut open);
+                    Ok(())
+                }
+                (None, Some(frames)) => {
+                    self.read(frames, &board, sound, &mut cutter, grid, &mut open)
+                }
+                (None, None) => Ok(()),
             });
+            spend(&|spent, seconds| spent.reading = seconds - began);
             match read {
                 Ok(()) => board.complete(),
                 Err(failure) => board.fail(failure),
@@ -156,23 +189,38 @@ impl Segmented<'_> {
         if let Some(misfit) = splicer.joined.misfit {
             return Ok(Ended::Misfit(misfit));
         }
+        if let Some(misfit) = board.has_misfit() {
+            return Ok(Ended::Indivisible(misfit));
+        }
         if let Some(failure) = board.failure() {
             return Err(failure);
         }
         if !splicer.joined.is_whole {
             return Err(unexpected());
         }
-        self.finish(frames, &feed, splicer, listener, cutter.alone_because()).map(Ended::Done)
+        let heard = match (self.apart, frames) {
+            (Some(apart), _) => apart.heard().ok_or_else(unexpected)?,
+            (None, Some(frames)) => Self::heard(&frames)?,
+            (None, None) => return Err(unexpected()),
+        };
+        let ran = self.finish(heard, splicer, listener, cutter.alone_because())?;
+        let spent = spent.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Ended::Done(Ran { spent, ..ran }))
+    }
+
+    fn heard(frames: &Frames<'_>) -> Result<Heard, Failure> {
+        let heard = frames.summary();
+        if heard.samples == 0 { Err(frames.reader().nothing_came_out()) } else { Ok(heard) }
     }
 
     fn read(
         &self,
         frames: &mut Frames<'_>,
-        board: &Board<Tools>,
+        board: &Board<Tools<'a>>,
         sound: Option<SyncSender<Batch>>,
         cutter: &mut Cutter,
         grid: Option<Grid>,
-        open: &mut dyn FnMut(Tools, i64),
+        open: &mut dyn FnMut(Core, i64),
     ) -> Result<(), Failure> {
         let heard = grid.map_or(0..0, |grid| grid.heard);
         loop {
@@ -197,7 +245,7 @@ impl Segmented<'_> {
                 Room::Stop => return Ok(()),
                 Room::Free => {}
                 Room::Idle(core) => {
-                    open(Tools { _core: Some(core), encode: None }, border);
+                    open(core, border);
                     cutter.begin();
                 }
             }
@@ -214,10 +262,10 @@ impl Segmented<'_> {
     /// One lane's work. Gives back an encoder that can go on with another.
     fn lane(
         &self,
-        board: &Board<Tools>,
+        board: &Board<Tools<'a>>,
         number: usize,
-        tools: Tools,
-        common: &Common<'_>,
+        tools: Tools<'a>,
+        common: &Common,
     ) -> Option<Encode> {
         let log = CaptureGuard::start();
         let _at_work = self.watch.progress.lane();
@@ -236,22 +284,33 @@ impl Segmented<'_> {
 
     fn encode(
         &self,
-        board: &Board<Tools>,
+        board: &Board<Tools<'a>>,
         number: usize,
-        tools: Tools,
-        common: &Common<'_>,
+        mut tools: Tools<'a>,
+        common: &Common,
     ) -> Result<Option<Encode>, Failure> {
+        if let (Some(apart), None) = (self.apart, &tools.frames) {
+            let Some(frames) = apart.open(board.border(number))? else {
+                board.misfit(Misfit("the recording does not lead to where a part starts"));
+                return Ok(None);
+            };
+            tools.frames = Some(frames);
+        }
         let cannot = |error: Error| cannot_encode(self.plan, error, self.watch);
         let mut encode = match tools.encode {
             Some(encode) => encode,
             None => {
-                let mut encode = Encode::open(self.plan, common.feed).map_err(cannot)?;
+                let mut encode = Encode::open(self.plan, self.feed).map_err(cannot)?;
                 encode.heed(Lead::default(), common.heard_until);
                 encode
             }
         };
         loop {
-            let batch = match board.work(number) {
+            let work = match (self.apart, &mut tools.frames) {
+                (Some(apart), Some(frames)) => apart.next(board, number, frames)?,
+                _ => board.work(number),
+            };
+            let batch = match work {
                 Work::Stop => return Ok(None),
                 Work::Encode(batch) => Some(batch),
                 Work::Finish { is_last: false } if common.keeps_encoder => {
@@ -285,16 +344,12 @@ impl Segmented<'_> {
 
     fn finish(
         &self,
-        frames: Frames<'_>,
-        feed: &Feed,
-        splicer: Splicer<'_, Tools>,
+        heard: Heard,
+        splicer: Splicer<'_, Tools<'a>>,
         listener: Option<Listener>,
         alone_because: SerialBecause,
     ) -> Result<Ran, Failure> {
         let Splicer { splice, mut mux, joined, .. } = splicer;
-        if frames.heard() == 0 {
-            return Err(frames.reader().nothing_came_out());
-        }
         if let Some(reason) = self.watch.cancel.reason() {
             return Err(stopped(reason, Stage::Writing));
         }
@@ -302,22 +357,22 @@ impl Segmented<'_> {
             mux.push(last).map_err(|error| cannot_finish(error, self.watch))?;
         }
         self.watch.progress.enter(Stage::Writing);
-        self.watch.progress.shape(Waveform::finish);
         mux.finish(self.sink, self.watch).map_err(|error| cannot_finish(error, self.watch))?;
         Ok(Ran {
-            samples_encoded: frames.heard(),
+            samples_encoded: heard.samples,
             coded_bytes: joined.bytes,
             coded_samples: joined.samples,
-            sample_rate: feed.shape.sample_rate(),
-            channels: feed.shape.channels(),
+            sample_rate: self.feed.shape.sample_rate(),
+            channels: self.feed.shape.channels(),
             priming_heard: 0,
-            tamed: frames.tamed(),
+            tamed: heard.tamed,
             serial_because: joined.seams.is_empty().then_some(match joined.has_tried {
                 true => "no_seam",
                 false => alone_because,
             }),
             seams: joined.seams,
-            read: frames.reader().read(),
+            read: heard.read,
+            spent: Spent::default(),
         })
     }
 }

@@ -1,0 +1,271 @@
+//! Lanes that read for themselves, each a part of the recording: where pieces overlap, which long ones
+//! do less often than the sound that can wait would allow, and where one reader would hold many encoders
+//! up.
+//!
+//! A part is decoded from a place before its border on. Whether that gives the very sound that the lane
+//! before would have gone on with is not taken on trust: both decode the first frames behind the
+//! border. Where they differ, or anything else is not as in a whole file, the work begins anew with
+//! one reader for all.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::frame;
+
+use super::super::super::cores::{Core, Share};
+use super::super::super::failure::{Failure, Stage};
+use super::super::super::ffi::input;
+use super::super::super::io::Watch;
+use super::super::super::limits::Limits;
+use super::super::super::plan::Plan;
+use super::super::super::request::Exactness;
+use super::super::super::splice::{Batch, Grid, Misfit, Splice};
+use super::super::super::stage::demux::Demux;
+use super::super::super::stage::encode::{Encode, Feed};
+use super::super::frames::{Frames, Heard, Part};
+use super::super::reader::Reader;
+use super::board::{Board, COMPARED, Lanes, Turn, Work};
+
+/// Seconds of sound in a part at the least where parts overlap, and where they do not.
+const PART_SECONDS: [u64; 2] = [20, 10];
+/// How many times what is encoded twice a part has at the least.
+const OVERLAPS: u64 = 5;
+/// Bytes that a part becomes at the most: they wait until the lane before is done.
+const CODED_BYTES: u64 = 8 << 20;
+/// Bits per second where nothing is said of them, for lossy targets and for lossless ones.
+const GUESSED_BIT_RATES: [u64; 2] = [220_000, 1_400_000];
+/// Samples of a batch at the least.
+const BATCH_SAMPLES: u64 = 1 << 14;
+/// More cores than one reader keeps at work.
+const CORES_OF_ONE_READER: usize = 8;
+
+/// What is decoded in the same way from any place on, and told its place to the sample. Not Vorbis,
+/// whose timestamps libav guesses within a page.
+const DECODERS: [&str; 7] = ["flac", "alac", "mp3", "mp3float", "opus", "libopus", "wavpack"];
+const CONTAINERS: [&str; 9] =
+    ["wav", "w64", "aiff", "caf", "flac", "mp3", "ogg", "wv", "mov,mp4,m4a,3gp,3g2,mj2"];
+
+/// Opens the source once more.
+pub type Reopen<'a> = dyn Fn() -> Result<Input, Failure> + Sync + 'a;
+
+/// What a part is opened with.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// What was decided.
+    pub plan: &'a Plan,
+    /// Ceilings.
+    pub limits: &'a Limits,
+    /// Stops it.
+    pub watch: &'a Watch,
+    /// Opens the source once more.
+    pub reopen: &'a Reopen<'a>,
+}
+
+/// What lanes have in common that read for themselves.
+pub struct Apart<'a> {
+    opening: Opening<'a>,
+    feed: &'a Feed,
+    /// Timestamp of the recording's first frame, in samples of the source.
+    origin: i64,
+    /// Rates of the source and of what is encoded, in Hz.
+    rates: (u32, u32),
+    /// Samples of a frame.
+    frame_size: u32,
+    /// Samples that travel together.
+    batch: u64,
+    /// Samples from one possible border to the next.
+    unit: u64,
+    /// Samples of a part, at the least and at the most.
+    size: Range<u64>,
+    /// Samples that will come.
+    total: u64,
+    /// Whether a lane goes on past its border until the splicer drops it.
+    overlaps: bool,
+    /// Which samples behind a border the splicer wants to hear.
+    heard: Range<u64>,
+    /// What came out in the end.
+    end: Mutex<Option<Heard>>,
+}
+
+impl<'a> Apart<'a> {
+    /// `None` where one reader serves better, or where the source cannot be read so.
+    pub fn of(
+        opening: Opening<'a>,
+        frames: &Frames<'_>,
+        (feed, encode): (&'a Feed, &Encode),
+        splice: &Splice,
+        (cores, expected): (usize, Option<u64>),
+    ) -> Option<Self> {
+        let plan = opening.plan;
+        let frame_size = encode.frame_size()?;
+        let grid: Option<Grid> = splice.grid(Some(frame_size));
+        let pays = grid.is_some() || cores > CORES_OF_ONE_READER;
+        let has_parts = splice.has_parts() && pays;
+        let is_plain =
+            plan.range.is_whole() && !plan.dither && plan.exactness == Exactness::Ordinary;
+        let source = frames.reader();
+        let container = input::container(source.demux().input());
+        let is_known = (plan.decoder.starts_with("pcm_")
+            || DECODERS.contains(&plan.decoder.as_str()))
+            && CONTAINERS.contains(&container.as_str());
+        let total =
+            expected.filter(|_| has_parts && is_plain && is_known && frames.is_regular())?;
+        let rates = (frames.source_rate(), feed.shape.sample_rate());
+        let rate = u64::from(rates.1);
+        let frame = u64::from(frame_size);
+        let of_grid = grid.as_ref().map_or(frame, |grid| grid.borders);
+        let unit = least_common_multiple(of_grid, Part::step(rates))?;
+        let settled = grid.as_ref().map_or(0, |grid| grid.settled);
+        let least = rate * PART_SECONDS[usize::from(grid.is_none())];
+        let least = least.max(settled * OVERLAPS);
+        let guessed = GUESSED_BIT_RATES[usize::from(plan.is_lossless())];
+        let bit_rate = plan.bit_rate.map_or(guessed, |rate| u64::from(rate.bits_per_second()));
+        let most = (CODED_BYTES * 8 * rate / bit_rate.max(1)).max(least);
+        let batch = grid.as_ref().map_or(frame, |grid| grid.batch);
+        (total / 2 > least).then(|| Self {
+            opening,
+            feed,
+            origin: frames.origin(),
+            rates,
+            frame_size,
+            batch: BATCH_SAMPLES.next_multiple_of(batch),
+            unit,
+            size: least..most,
+            total,
+            overlaps: grid.is_some(),
+            heard: grid.map_or(0..0, |grid| grid.heard),
+            end: Mutex::default(),
+        })
+    }
+
+    /// Opens lanes for the parts one after the other, whenever a core is idle.
+    pub fn share_out<T>(&self, board: &Board<T>, share: &Share, open: &mut dyn FnMut(Core, i64)) {
+        loop {
+            let found = board.wait_for(|lanes| match self.next_border(lanes, share.most()) {
+                None => Some(None),
+                Some(border) => share.core().map(|core| Some((core, border))),
+            });
+            match found.flatten() {
+                Some((core, border)) => open(core, border),
+                None => return,
+            }
+        }
+    }
+
+    /// Where the next part may start; `None` when what is left is not worth another one.
+    ///
+    /// The newest lane goes on up to there. It is to have as much left to do as each core has, so that
+    /// all of them end at about the same time.
+    fn next_border(&self, lanes: Lanes, cores: usize) -> Option<i64> {
+        let start = u64::try_from(lanes.border).unwrap_or(0);
+        let position = u64::try_from(lanes.position).unwrap_or(0);
+        let left = self.total.saturating_sub(position) + lanes.left;
+        let fair = position + left / cores.max(1) as u64;
+        let border = fair.clamp(start + self.size.start, start + self.size.end);
+        let border = border.max(position + 2 * self.batch).next_multiple_of(self.unit);
+        (border + self.size.start <= self.total).then_some(border)?.try_into().ok()
+    }
+
+    /// Reads up to a border; `None` when the source does not lead there.
+    pub fn open(&self, border: i64) -> Result<Option<Frames<'a>>, Failure> {
+        let Opening { plan, limits, watch, reopen } = self.opening;
+        let demux = Demux::new(reopen()?, plan.stream);
+        let reader = Reader::open(plan, limits, watch, demux)?;
+        watch.progress.enter(Stage::Encoding);
+        let border = u64::try_from(border).unwrap_or(0);
+        let part = Part { border, origin: self.origin, rates: self.rates };
+        let Some(mut frames) = Frames::open_part(plan, watch, reader, &part)? else {
+            return Ok(None);
+        };
+        let shape = frames.filter().output_shape();
+        frames.filter().set_frame_size(self.frame_size);
+        Ok((shape.as_ref() == Some(&self.feed.shape)).then_some(frames))
+    }
+
+    /// What a lane is to do next.
+    pub fn next<T>(
+        &self,
+        board: &Board<T>,
+        number: usize,
+        frames: &mut Frames<'_>,
+    ) -> Result<Work, Failure> {
+        let Turn::Go { end } = board.turn(number, frames.position()) else {
+            return Ok(Work::Stop);
+        };
+        let has_passed = |position: i64| end.is_some_and(|end| position >= end);
+        if !self.overlaps && has_passed(frames.position()) {
+            // What follows is the next lane's, and only compared.
+            let count = COMPARED as u64 * u64::from(self.frame_size);
+            let is_same = self.read(board, number, frames, count, &|_| false)?.is_some();
+            return Ok(if is_same { Work::Finish { is_last: false } } else { Work::Stop });
+        }
+        let is_complete = |position: i64| !self.overlaps && has_passed(position);
+        let Some(batch) = self.read(board, number, frames, self.batch, &is_complete)? else {
+            return Ok(Work::Stop);
+        };
+        if !batch.is_empty() {
+            board.keep(number, &batch, &self.heard);
+            return Ok(Work::Encode(batch));
+        }
+        if end.is_some() && !has_passed(frames.position()) {
+            board.misfit(Misfit("the recording is shorter than it says"));
+            return Ok(Work::Stop);
+        }
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(frames.summary());
+        Ok(Work::Finish { is_last: true })
+    }
+
+    /// So many samples, or less where that is enough; `None` when they are not as they should be.
+    fn read<T>(
+        &self,
+        board: &Board<T>,
+        number: usize,
+        frames: &mut Frames<'_>,
+        count: u64,
+        is_enough: &dyn Fn(i64) -> bool,
+    ) -> Result<Option<Batch>, Failure> {
+        let mut batch = Vec::new();
+        let mut samples = 0;
+        while samples < count && !is_enough(frames.position()) {
+            let mut frame = frame::Audio::empty();
+            if !frames.next(&mut frame)? {
+                break;
+            }
+            samples += frame.samples() as u64;
+            let position = frame.pts().unwrap_or(0);
+            if !board.compare(number, position, self.frame_size, || sum(&frame)) {
+                board.misfit(Misfit("a part does not sound as in the whole"));
+                return Ok(None);
+            }
+            batch.push(frame);
+        }
+        if !frames.is_regular() {
+            board.misfit(Misfit("the recording is damaged, or changes in the middle"));
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(batch)))
+    }
+
+    /// What came out, once the last lane is done.
+    pub fn heard(&self) -> Option<Heard> {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sum over a frame's samples.
+fn sum(frame: &frame::Audio) -> u64 {
+    let channels = if frame.is_planar() { 1 } else { usize::from(frame.channels()) };
+    let bytes = frame.samples() * frame.format().bytes() * channels;
+    let mut sum = DefaultHasher::new();
+    for plane in 0..frame.planes() {
+        sum.write(&frame.data(plane)[..bytes]);
+    }
+    sum.finish()
+}
+
+fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
+    (1..=b).map(|times| a * times).find(|multiple| multiple.is_multiple_of(b))
+}
