@@ -21,6 +21,7 @@ use crate::config::{Address, Config};
 use crate::db::Database;
 use crate::http::{self, Listener, Server};
 use crate::jobs::{Executor, Jobs, Pool, store::Store};
+use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
 use crate::storage::LocalStorage;
 
@@ -100,7 +101,12 @@ impl App {
         let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
             .map_err(|error| StartError(error.to_string()))?;
         let listeners = listen(&config.listen).await?;
-        let executor = Executor::new(storage, config.jobs.limits, Some(Arc::new(crash_record)));
+        let executor = Executor::new(
+            storage,
+            config.jobs.limits,
+            Cores::of_this_machine(config.workers),
+            Some(Arc::new(crash_record)),
+        );
         let pool = Pool::start(&jobs, &executor, config.workers);
         let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
         Ok(Self {

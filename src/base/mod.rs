@@ -8,9 +8,11 @@ pub mod clock;
 pub mod id;
 pub mod secret;
 pub mod units;
+pub mod whole;
 
 pub use cancel::{CancelToken, StopReason};
 pub use clock::Clock;
 pub use id::{ArtifactId, BlobId, JobId, UserId};
 pub use secret::Secret;
 pub use units::{BitRate, ByteSize};
+pub use whole::{greatest_common_divisor, least_common_multiple};

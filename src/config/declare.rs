@@ -66,7 +66,11 @@ pub const SETTINGS: &[Setting] = &[
         "finished files, on the same file system as UPLOAD_DIR; `DATA_DIR/transcoded` when not given",
     ),
     plain("DATABASE_URL", "", "`sqlite:PATH`; `sqlite:DATA_DIR/audiomill.db` when not given"),
-    plain("WORKERS", "", "conversions at once; the number of cores when not given"),
+    plain(
+        "WORKERS",
+        "",
+        "conversions at once, and cores that they use together; the number of cores when not given",
+    ),
     plain("MAX_UPLOAD_MB", "500", "largest file, in MB of 2^20 bytes"),
     plain(
         "ALLOWED_UPLOAD_TYPES",

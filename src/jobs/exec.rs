@@ -46,9 +46,10 @@ impl Executor {
     pub fn new(
         storage: LocalStorage,
         limits: Limits,
+        cores: Cores,
         crash_record: Option<Arc<CrashRecord>>,
     ) -> Self {
-        Self { storage, limits, cores: Cores::of_this_machine(), crash_record }
+        Self { storage, limits, cores, crash_record }
     }
 
     /// Converts the claimed job's source and stores the result under its final name. Blocks.

@@ -41,10 +41,10 @@ impl Cores {
         Self { total: total.max(1), owner: Owner::default(), state: Arc::default() }
     }
 
-    /// All that the system lets this process use.
+    /// All that the system lets this process use, up to `most`.
     #[must_use]
-    pub fn of_this_machine() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+    pub fn of_this_machine(most: usize) -> Self {
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from).min(most))
     }
 
     /// The same cores, for conversions of this owner.

@@ -2,10 +2,10 @@
 """Measures audiomill beside the ffmpeg command, and prints tables. Nothing here passes or fails.
 
     tests/bench/bench.py speed   CPU time and peak memory of conversions, in pairs, same minute
-    tests/bench/bench.py cores [TARGET…]
-                                 one 10-minute file on every core, on one, and the ffmpeg command
     tests/bench/bench.py memory  a two-hour WAV to MP3; a 1 GiB upload
     tests/bench/bench.py polling status answers while every worker is busy
+
+What one file takes on every core, `audiomill bench speed` measures.
 
 The binary is target/release/audiomill (AUDIOMILL_BIN names another). The recording is music.wav
 in the working folder when it is there, else 3 minutes made of tones and noise.
@@ -84,47 +84,6 @@ def speed(folder):
             f"| {name} | {median(lambda r: r[0][0]):.3f} | {median(lambda r: r[1][0]):.3f}"
             f" | {median(lambda r: r[0][0] / r[1][0]):.3f} | {median(lambda r: r[0][1] / r[1][1]):.3f}"
             f" | {median(lambda r: r[0][2]):.1f} / {median(lambda r: r[1][2]):.1f} |"
-        )
-
-
-def cores(folder):
-    source = os.path.join(folder, "source.wav")
-    if os.path.exists("music.wav"):
-        ffmpeg("-stream_loop", "-1", "-i", "music.wav", "-t", "600", source)
-    else:
-        ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(600), source)
-    flac = os.path.join(folder, "source.flac")
-    ffmpeg("-i", source, flac)
-    targets = [
-        ("mp3 192k", "mp3", ["--bitrate", "192k"], ["-b:a", "192k"]),
-        ("mp3 V2", "mp3", ["--quality", "2"], ["-q:a", "2"]),
-        ("opus 128k", "opus", ["--bitrate", "128k"], ["-c:a", "libopus", "-b:a", "128k"]),
-        ("ogg q5", "ogg", ["--quality", "5"], ["-c:a", "libvorbis", "-q:a", "5"]),
-        ("m4a 160k", "m4a", ["--bitrate", "160k"], ["-b:a", "160k"]),
-        ("flac", "flac", ["--reencode", "always"], []),
-        ("flac, level 8", "flac", ["--quality", "8"], ["-compression_level", "8"]),
-        ("alac", "m4a", ["--format", "alac"], ["-c:a", "alac"]),
-        ("wv", "wv", [], []),
-    ]
-    targets = [(*target, source) for target in targets] + [
-        (f"{name} from flac", *rest, flac) for name, *rest in targets if name not in ("flac, level 8", "wv")
-    ]
-    chosen = sys.argv[2:]
-    targets = [target for target in targets if not chosen or target[0] in chosen]
-    print(f"10 minutes of stereo on {os.cpu_count()} cores, median of {ROUNDS} rounds; ratios to the command's\n")
-    print("| target | wall, every core | wall, one core | cpu, every core | audiomill s | ffmpeg s | peak MiB |")
-    print("|---|---|---|---|---|---|---|")
-    for name, end, ours, theirs, source in targets:
-        own = [BINARY, "convert", "--force", *ours, source, f"{folder}/a.{end}"]
-        command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", source, *theirs, f"{folder}/b.{end}"]
-        rounds = [
-            (measured(own), measured([*own, "--threads", "1"]), measured(command)) for _ in range(ROUNDS)
-        ]
-        median = lambda pick: statistics.median(map(pick, rounds))
-        print(
-            f"| {name} | {median(lambda r: r[0][1] / r[2][1]):.3f} | {median(lambda r: r[1][1] / r[2][1]):.3f}"
-            f" | {median(lambda r: r[0][0] / r[2][0]):.3f} | {median(lambda r: r[0][1]):.2f}"
-            f" | {median(lambda r: r[2][1]):.2f} | {median(lambda r: r[0][2]):.0f} |"
         )
 
 
@@ -215,7 +174,7 @@ def polling(folder):
 
 
 if __name__ == "__main__":
-    tables = {"speed": speed, "cores": cores, "memory": memory, "polling": polling}
+    tables = {"speed": speed, "memory": memory, "polling": polling}
     if len(sys.argv) < 2 or sys.argv[1] not in tables:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:

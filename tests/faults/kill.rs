@@ -15,20 +15,24 @@ fn check_whole(server: &Server, id: &str, samples: u64) {
 
 #[test]
 fn a_conversion_that_is_killed_is_finished_by_the_next_start() {
-    let server = Server::with(&[("WORKERS", "1")]);
-    let client = server.client();
-    let answer =
-        client.upload("long.wav", &plain_wav(600), &[("format", "flac"), ("quality", "12")]);
-    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
-    wait_for("it is in the middle", 60, || {
-        client.status(&id)["progress"].as_f64().is_some_and(|p| p > 5.0)
-    });
-    let server = server.kill_and_restart();
-    let status = server.client().wait(&id);
-    assert_eq!(status["status"], "done", "{status}");
-    assert_eq!(status["job"]["progress"]["attempt"], 2);
-    check_whole(&server, &id, 600 * 44_100);
-    assert_eq!(server.files().len(), 2, "source and result, nothing of the first attempt");
+    // On every core: one that reads for all, and each for itself.
+    for options in
+        [&[("format", "flac"), ("quality", "12")], &[("format", "mp3"), ("quality", "0")]]
+    {
+        let server = Server::with(&[]);
+        let client = server.client();
+        let answer = client.upload("long.wav", &plain_wav(600), options);
+        let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+        wait_for("it is in the middle", 60, || {
+            client.status(&id)["progress"].as_f64().is_some_and(|p| p > 5.0)
+        });
+        let server = server.kill_and_restart();
+        let status = server.client().wait(&id);
+        assert_eq!(status["status"], "done", "{status}");
+        assert_eq!(status["job"]["progress"]["attempt"], 2);
+        check_whole(&server, &id, 600 * 44_100);
+        assert_eq!(server.files().len(), 2, "source and result, nothing of the first attempt");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Where pieces of a lossy recording meet nobody hears it, and no decoder has anything to say.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::process::Command;
 
+use audiomill::media::bits::mpeg::Frame;
 use audiomill::media::options::parse;
 use audiomill::media::quality::{Comparison, compare, converted};
 use audiomill::media::{Format, Source};
@@ -9,8 +12,6 @@ use audiomill::media::{Format, Source};
 use crate::support::recording::music;
 
 const SECONDS: u32 = 40;
-/// Enough for parts that lanes read for themselves; what is shorter is read in one.
-const PARTED_SECONDS: u32 = 90;
 /// The encoder of AAC takes 12 s to settle: shorter pieces do not pay.
 const LONG_SECONDS: u32 = 110;
 /// What may be noisier than on one core on average, and how many bytes it may have more or less.
@@ -45,10 +46,15 @@ fn judged(told: &str, compared: &Comparison) -> usize {
     compared.segmented.seams.len()
 }
 
+/// Matroska, which is read in one, and WAV, of which each core reads a part.
+const IN_ONE: &str = "in.mka";
+const IN_PARTS: &str = "in.wav";
+
 /// Judges conversions of one recording that `options` of the command change.
-fn all_judged(seconds: u32, options: &[&str], cases: &[(Format, &[(&str, &str)])]) {
+fn all_judged(name: &str, seconds: u32, options: &[&str], cases: &[(Format, &[(&str, &str)])]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let source = music(folder.path(), "in.wav", seconds, options);
+    let options = [&["-c:a", "pcm_s16le"], options].concat();
+    let source = music(folder.path(), name, seconds, &options);
     for (format, options) in cases {
         let told = format!("{} {options:?}", format.as_str());
         let seams = judged(&told, &compared(&source, *format, options));
@@ -59,6 +65,7 @@ fn all_judged(seconds: u32, options: &[&str], cases: &[(Format, &[(&str, &str)])
 #[test]
 fn pieces_of_mp3_meet_unheard() {
     all_judged(
+        IN_ONE,
         SECONDS,
         &[],
         &[
@@ -74,9 +81,86 @@ fn pieces_of_mp3_meet_unheard() {
     );
 }
 
+/// The frames of an MP3 file behind its tag, and what its last byte is.
+fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
+    if let Some(header) = bytes.strip_prefix(b"ID3") {
+        // Four times seven bits.
+        let length = header[3..7].iter().fold(0, |length, byte| length << 7 | usize::from(*byte));
+        bytes = &bytes[10 + length..];
+    }
+    let mut frames = Vec::new();
+    while let Some(header) = bytes.first_chunk() {
+        let frame = Frame::of(*header).unwrap_or_else(|| panic!("frame {}", frames.len()));
+        let (one, rest) = bytes.split_at(frame.bytes);
+        frames.push(one);
+        bytes = rest;
+    }
+    frames
+}
+
+/// What the first frame says of the others: how many there are, their bytes, where the hundredths of
+/// the sound are, the samples at the start and the end that are not heard.
+fn told(first: &[u8]) -> (u32, u32, Vec<u8>, [u8; 3]) {
+    let is_tag = |word: &[u8]| word == b"Xing" || word == b"Info";
+    let tag = &first[first.windows(4).position(is_tag).expect("a tag")..];
+    let number = |at: usize| u32::from_be_bytes(tag[at..at + 4].try_into().expect("four"));
+    assert_eq!(number(4) & 7, 7, "frames, bytes and places");
+    (number(8), number(12), tag[16..116].to_vec(), tag[141..144].try_into().expect("three"))
+}
+
+#[test]
+fn joined_mp3_says_of_itself_what_one_encoder_would() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cases: [&[(&str, &str)]; 4] = [
+        &[("bitrate", "192k")],
+        &[("bitrate", "56k"), ("sample_rate", "24000")],
+        &[("quality", "2")],
+        &[("quality", "6"), ("channels", "1")],
+    ];
+    let names = [IN_ONE, IN_PARTS];
+    for (name, options) in names.into_iter().flat_map(|name| cases.map(|case| (name, case))) {
+        let source = music(folder.path(), name, SECONDS, &["-c:a", "pcm_s16le"]);
+        let made = |cores: usize| {
+            let file = std::fs::File::open(&source).expect("opened");
+            let length = file.metadata().expect("a file").len();
+            let request = parse(Some(Format::Mp3), options.iter().copied()).expect("options");
+            let source = Source::new(file, Some(length));
+            let (done, mut file) = converted(&source, &request, cores).expect("done");
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(0)).expect("at its start");
+            file.read_to_end(&mut bytes).expect("read");
+            (done, bytes)
+        };
+        let ((done, bytes), (_, serial)) = (made(4), made(1));
+        assert!(done.segments() > 1, "{name}, {options:?}");
+        let (ours, theirs) = (frames(&bytes), frames(&serial));
+        let (first, others) = ours.split_first().expect("frames");
+        assert_eq!(ours.len(), theirs.len(), "{options:?}");
+        let (count, size, places, silent) = told(first);
+        assert_eq!(count as usize, others.len(), "{options:?}");
+        let whole: usize = ours.iter().map(|frame| frame.len()).sum();
+        assert_eq!(size as usize, whole, "{options:?}");
+        assert!(places.is_sorted() && places[99] > 240, "{options:?}: {places:?}");
+        assert_eq!(silent, told(theirs[0]).3, "{options:?}: delay and padding");
+        if options[0].0 == "bitrate" {
+            let index = |frame: &&[u8]| frame[2] >> 4;
+            assert!(others.iter().all(|frame| index(frame) == index(&others[0])), "{options:?}");
+        }
+        let file = folder.path().join("joined.mp3");
+        std::fs::write(&file, &bytes).expect("written");
+        let output = Command::new("mp3val").arg(&file).output().expect("mp3val is installed");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let is_complaint =
+            |line: &&str| line.contains("WARNING") && !line.contains("No supported tags");
+        assert_eq!(said.lines().filter(is_complaint).collect::<Vec<_>>(), Vec::<&str>::new());
+        assert!(said.contains("Analyzing file"), "{said}");
+    }
+}
+
 #[test]
 fn pieces_of_opus_meet_unheard() {
     all_judged(
+        IN_ONE,
         SECONDS,
         &[],
         &[
@@ -90,6 +174,7 @@ fn pieces_of_opus_meet_unheard() {
 #[test]
 fn pieces_of_vorbis_meet_unheard() {
     all_judged(
+        IN_ONE,
         SECONDS,
         &[],
         &[
@@ -104,11 +189,13 @@ fn pieces_of_vorbis_meet_unheard() {
 fn pieces_of_surround_and_of_silence_meet_unheard() {
     let surround = "pan=5.1|c0=c0|c1=c1|c2=c0|c3=c1|c4=c0|c5=c1";
     all_judged(
+        IN_ONE,
         SECONDS,
         &["-af", surround],
         &[(Format::Opus, &[("bitrate", "320k")]), (Format::Ogg, &[("quality", "3")])],
     );
     all_judged(
+        IN_ONE,
         SECONDS,
         &["-af", "volume=0"],
         &[
@@ -123,7 +210,8 @@ fn pieces_of_surround_and_of_silence_meet_unheard() {
 #[test]
 fn parts_that_are_read_apart_meet_unheard() {
     all_judged(
-        PARTED_SECONDS,
+        IN_PARTS,
+        SECONDS,
         &["-c:a", "pcm_f32le"],
         &[
             (Format::Mp3, &[("bitrate", "192k")]),
@@ -138,6 +226,7 @@ fn parts_that_are_read_apart_meet_unheard() {
 #[test]
 fn pieces_of_aac_meet_unheard() {
     all_judged(
+        IN_ONE,
         LONG_SECONDS,
         &[],
         &[

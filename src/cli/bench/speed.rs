@@ -77,8 +77,8 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     let folder = tempfile::tempdir().map_err(cannot)?;
     let own = std::env::current_exe().map_err(cannot)?;
     let mut table = format!(
-        "median of {rounds} rounds; ratios to the ffmpeg command's, each to the same round's\n\n\\
-         | target | wall, every core | wall, one core | cpu, every core to one | audiomill s \\
+        "median of {rounds} rounds; ratios to the ffmpeg command of the same round\n\n\
+         | target | wall, every core | wall, one core | cpu, every core to one | audiomill s \
          | ffmpeg s | peak MiB |\n|---|---|---|---|---|---|---|\n"
     );
     for target in TARGETS.iter().filter(|one| wanted.is_empty() || wanted.contains(&one.name)) {

@@ -1,6 +1,7 @@
 //! The sound around a range: a codec that hears silence beyond a cut ticks where two parts join.
 
 use super::Plan;
+use crate::base::greatest_common_divisor;
 use crate::media::request::{Exactness, Format, Range};
 
 /// Samples behind a range that its last packets may depend on: what the slowest encoder looks ahead,
@@ -126,13 +127,6 @@ impl Lead {
             encoded,
         }
     }
-}
-
-const fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 impl Plan {

@@ -8,8 +8,10 @@ use super::super::ffi::samples;
 use super::super::io::Watch;
 use super::super::plan::{Lead, Plan};
 use super::super::request::Exactness;
+use super::super::stage::demux::Demux;
 use super::super::stage::failed;
 use super::super::stage::filter::{Filter, Start};
+use super::part::Part;
 use super::reader::{Read, Reader};
 
 /// The sound to be encoded, frame by frame.
@@ -53,42 +55,8 @@ pub struct Heard {
     pub read: Read,
 }
 
-/// Where a part of a recording starts that is decoded for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The first sample of what comes out.
-    pub border: u64,
-    /// Timestamp of the recording's first frame, in samples of the source.
-    pub origin: i64,
-    /// Rates of the source and of what comes out, in Hz.
-    pub rates: (u32, u32),
-}
-
-/// Samples of the source that a resampler hears before a part starts.
-const BEFORE: u64 = 1024;
 /// Seconds in which a decoder forgets that it did not start at the recording's start.
 const FORGOTTEN_SECONDS: f64 = 2.0;
-
-impl Part {
-    /// From one possible border to the next, in samples of what comes out: whole steps of both rates.
-    #[must_use]
-    pub fn step((from, to): (u32, u32)) -> u64 {
-        u64::from(to / greatest_common_divisor(from, to).max(1)).max(1)
-    }
-
-    /// From where on the source is converted, in its own samples, and what comes of that before the
-    /// border.
-    fn before(&self) -> (u64, u64) {
-        let (from, to) = self.rates;
-        let border = self.border * u64::from(from) / u64::from(to.max(1));
-        if from == to {
-            return (border, 0);
-        }
-        let source_step = u64::from(from / greatest_common_divisor(from, to).max(1)).max(1);
-        let steps = BEFORE.div_ceil(source_step).min(border / source_step);
-        (border - steps * source_step, steps * Self::step(self.rates))
-    }
-}
 
 impl<'a> Frames<'a> {
     /// Reads up to the first frame, which tells what the sound is like.
@@ -195,6 +163,12 @@ impl<'a> Frames<'a> {
         frames.reader.pardon();
         frames.push()?;
         Ok(Some(frames))
+    }
+
+    /// What has read the source.
+    #[must_use]
+    pub fn into_demux(self) -> Demux {
+        self.reader.into_demux()
     }
 
     /// What has come out.
@@ -335,11 +309,4 @@ impl<'a> Frames<'a> {
         let message = format!("Resampling failed: {error}.");
         failed(error, Failure::new(FailureCode::Internal, Stage::Encoding, message), self.watch)
     }
-}
-
-const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

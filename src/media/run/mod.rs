@@ -7,6 +7,7 @@ pub mod copy;
 pub mod frames;
 pub mod measure;
 pub mod opening;
+pub mod part;
 pub mod reader;
 pub mod segmented;
 pub mod serial;

@@ -66,6 +66,12 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// What has read the source.
+    #[must_use]
+    pub fn into_demux(self) -> Demux {
+        self.demux
+    }
+
     /// The opened source.
     #[must_use]
     pub fn demux(&self) -> &Demux {

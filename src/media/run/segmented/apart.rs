@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::frame;
 
-use super::super::super::cores::{Core, Share};
+use super::super::super::cores::Share;
 use super::super::super::failure::{Failure, Stage};
 use super::super::super::ffi::input;
 use super::super::super::io::Watch;
@@ -25,14 +25,17 @@ use super::super::super::request::Exactness;
 use super::super::super::splice::{Batch, Grid, Misfit, Splice};
 use super::super::super::stage::demux::Demux;
 use super::super::super::stage::encode::{Encode, Feed};
-use super::super::frames::{Frames, Heard, Part};
+use super::super::frames::{Frames, Heard};
+use super::super::part::Part;
 use super::super::reader::Reader;
 use super::board::{Board, COMPARED, Lanes, Turn, Work};
+use super::lane::Tools;
+use crate::base::least_common_multiple;
 
 /// Seconds of sound in a part at the least where parts overlap, and where they do not.
-const PART_SECONDS: [u64; 2] = [20, 10];
+const PART_SECONDS: [u64; 2] = [8, 10];
 /// How many times what is encoded twice a part has at the least.
-const OVERLAPS: u64 = 5;
+const OVERLAPS: u64 = 4;
 /// Bytes that a part becomes at the most: they wait until the lane before is done.
 const CODED_BYTES: u64 = 8 << 20;
 /// Bits per second where nothing is said of them, for lossy targets and for lossless ones.
@@ -117,7 +120,7 @@ impl<'a> Apart<'a> {
         let rate = u64::from(rates.1);
         let frame = u64::from(frame_size);
         let of_grid = grid.as_ref().map_or(frame, |grid| grid.borders);
-        let unit = least_common_multiple(of_grid, Part::step(rates))?;
+        let unit = least_common_multiple(of_grid, Part::step(rates));
         let settled = grid.as_ref().map_or(0, |grid| grid.settled);
         let least = rate * PART_SECONDS[usize::from(grid.is_none())];
         let least = least.max(settled * OVERLAPS);
@@ -142,16 +145,13 @@ impl<'a> Apart<'a> {
     }
 
     /// Opens lanes for the parts one after the other, whenever a core is idle.
-    pub fn share_out<T>(&self, board: &Board<T>, share: &Share, open: &mut dyn FnMut(Core, i64)) {
-        loop {
-            let found = board.wait_for(|lanes| match self.next_border(lanes, share.most()) {
-                None => Some(None),
-                Some(border) => share.core().map(|core| Some((core, border))),
-            });
-            match found.flatten() {
-                Some((core, border)) => open(core, border),
-                None => return,
-            }
+    pub fn share_out(&self, board: &Board<Tools<'_>>, share: &Share, work: &mut dyn FnMut()) {
+        let mut next = |lanes: Lanes| match self.next_border(lanes, share.most()) {
+            None => Some(None),
+            Some(border) => share.core().map(|core| Some((Tools::of(core), border))),
+        };
+        while board.open_part(&mut next) {
+            work();
         }
     }
 
@@ -169,10 +169,14 @@ impl<'a> Apart<'a> {
         (border + self.size.start <= self.total).then_some(border)?.try_into().ok()
     }
 
-    /// Reads up to a border; `None` when the source does not lead there.
-    pub fn open(&self, border: i64) -> Result<Option<Frames<'a>>, Failure> {
+    /// Reads up to a border, if need be with a demuxer of its own; `None` when the source does not
+    /// lead there.
+    pub fn open(&self, border: i64, demux: Option<Demux>) -> Result<Option<Frames<'a>>, Failure> {
         let Opening { plan, limits, watch, reopen } = self.opening;
-        let demux = Demux::new(reopen()?, plan.stream);
+        let demux = match demux {
+            Some(demux) => demux,
+            None => Demux::new(reopen()?, plan.stream),
+        };
         let reader = Reader::open(plan, limits, watch, demux)?;
         watch.progress.enter(Stage::Encoding);
         let border = u64::try_from(border).unwrap_or(0);
@@ -264,8 +268,4 @@ fn sum(frame: &frame::Audio) -> u64 {
         sum.write(&frame.data(plane)[..bytes]);
     }
     sum.finish()
-}
-
-fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
-    (1..=b).map(|times| a * times).find(|multiple| multiple.is_multiple_of(b))
 }

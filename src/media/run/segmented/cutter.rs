@@ -5,14 +5,16 @@ use super::super::super::stage::encode::Feed;
 
 /// Bytes of samples in a piece at the most: what may wait for each core.
 const PIECE_BYTES: u64 = 1 << 20;
-/// The same where pieces overlap, which costs time: fewer of them.
+/// The same where each piece takes a new encoder, which costs time: fewer of them.
+const FRESH_BYTES: u64 = 3 << 20;
+/// The same where pieces overlap, which costs more.
 const OVERLAPPING_BYTES: u64 = 5 << 20;
-/// Seconds of sound in a piece at the least: less does not pay for a new encoder.
+/// Seconds of sound in a piece at the least: less does not pay for another thread, or encoder.
 const PIECE_SECONDS_MIN: u64 = 4;
 /// The same where pieces overlap, and at the most.
 const OVERLAPPING_SECONDS: (u64, u64) = (8, 24);
-/// How many times what is encoded twice a piece has at the least, and may wait at the most.
-const OVERLAPS: (u64, u64) = (3, 4);
+/// How many halves of what is encoded twice a piece has at the least, and may wait at the most.
+const HALF_OVERLAPS: (u64, u64) = (5, 8);
 /// Bytes of samples that travel together.
 const BATCH_BYTES: usize = 1 << 17;
 
@@ -39,19 +41,25 @@ pub struct Cutter {
 
 impl Cutter {
     /// For so many samples that are expected, and pieces that overlap on a grid or not at all.
-    pub fn new(feed: &Feed, grid: Option<&Grid>, expected: Option<u64>, cores: usize) -> Self {
+    pub fn new(
+        feed: &Feed,
+        (grid, keeps_encoder): (Option<&Grid>, bool),
+        expected: Option<u64>,
+        cores: usize,
+    ) -> Self {
         let bytes = feed.shape.bytes_per_sample().max(1);
         let rate = u64::from(feed.shape.sample_rate());
         let (batch, borders, least, most) = match grid {
             None => {
                 let least = rate * PIECE_SECONDS_MIN;
                 let batch = (BATCH_BYTES / bytes) as u64;
-                (batch, 1, least, PIECE_BYTES / bytes as u64)
+                let most = if keeps_encoder { PIECE_BYTES } else { FRESH_BYTES };
+                (batch, 1, least, most / bytes as u64)
             }
             Some(grid) => {
                 let (least, most) = OVERLAPPING_SECONDS;
-                let least = (rate * least).max(grid.settled * 5 / 2);
-                let most = (rate * most).max(grid.settled * OVERLAPS.1);
+                let least = (rate * least).max(grid.settled * HALF_OVERLAPS.0 / 2);
+                let most = (rate * most).max(grid.settled * HALF_OVERLAPS.1 / 2);
                 let most = most.min(OVERLAPPING_BYTES / bytes as u64);
                 (grid.batch, grid.borders, least, most)
             }

@@ -6,38 +6,37 @@
 pub mod apart;
 mod board;
 mod cutter;
+mod lane;
+mod listening;
 mod splicer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, PoisonError};
 
-use ffmpeg_next::{Error, frame};
+use ffmpeg_next::frame;
 
 use self::apart::Apart;
-use self::board::{Board, Room, Work};
+use self::board::{Board, Room};
 use self::cutter::Cutter;
+use self::lane::{Common, Kept, Tools};
+use self::listening::{Listening, listening};
 use self::splicer::{Joined, Splicer};
-use super::super::cores::{Core, Share};
+use super::super::cores::Share;
 use super::super::failure::{Failure, FailureCode, Stage};
 use super::super::ffi::crash::Watched;
-use super::super::ffi::log::CaptureGuard;
-use super::super::ffi::md5;
 use super::super::io::{Sink, Watch};
-use super::super::plan::{Lead, Plan};
+use super::super::plan::Plan;
 use super::super::splice::{Batch, Grid, Listener, Misfit, SerialBecause, Splice};
 use super::super::stage::encode::{Encode, Feed};
 use super::super::stage::mux::Mux;
 use super::super::stage::stopped;
 use super::frames::{Frames, Heard};
-use super::serial::{Ran, cannot_encode, cannot_finish};
+use super::serial::{Ran, cannot_finish};
 use super::spent::{Spent, thread_seconds};
 
 /// Bytes of packets that may wait to be written, for each core: a slow disk slows the encoders down.
 const UNWRITTEN_BYTES: usize = 4 << 20;
-
-/// Batches that may wait for the listener.
-const UNHEARD_BATCHES: usize = 8;
 
 /// Carries a plan out on as many cores as its share gives.
 pub struct Segmented<'a> {
@@ -65,28 +64,6 @@ pub enum Ended {
     Misfit(Misfit),
     /// The recording cannot be read in parts; what was written is worth nothing.
     Indivisible(Misfit),
-}
-
-/// What a lane works with.
-#[derive(Default)]
-struct Tools<'a> {
-    /// Goes back when the lane is done.
-    _core: Option<Core>,
-    /// The encoder that the muxer knows, for the first lane, or one whose lane is done; else the lane
-    /// opens its own.
-    encode: Option<Encode>,
-    /// What the first lane reads, where lanes read for themselves; the others open their own.
-    frames: Option<Frames<'a>>,
-}
-
-/// What all lanes have in common.
-struct Common {
-    /// How many samples of the range there are, where more come behind them.
-    heard_until: Option<u64>,
-    /// Whether an encoder can go on with another lane.
-    keeps_encoder: bool,
-    /// Whether all the sound is summed beside the encoders, whose own sums nobody reads.
-    is_summed: bool,
 }
 
 impl<'a> Segmented<'a> {
@@ -120,7 +97,8 @@ impl<'a> Segmented<'a> {
             is_summed: sound.is_some(),
         };
         let cores = self.share.most();
-        let mut cutter = Cutter::new(self.feed, grid.as_ref(), self.expected_samples, cores);
+        let pieces = (grid.as_ref(), common.keeps_encoder);
+        let mut cutter = Cutter::new(self.feed, pieces, self.expected_samples, cores);
         let watched = Watched::of_this_thread();
         let mut frames = Some(frames);
         let spent = Mutex::new(Spent::default());
@@ -142,16 +120,14 @@ impl<'a> Segmented<'a> {
             });
             // Threads stay: each new one would bring memory of its own.
             let mut threads = 0;
-            let mut open = |tools: Tools<'a>, border: i64| {
-                board.open_lane(tools, border);
+            let mut work = || {
                 if threads < self.share.most() {
                     threads += 1;
                     scope.spawn(|| {
                         let _at_work = watched.enter();
-                        let mut kept = None;
-                        while let Some((number, mut tools)) = board.take_lane() {
-                            tools.encode = tools.encode.or(kept.take());
-                            kept = self.lane(&board, number, tools, &common);
+                        let mut kept = Kept::default();
+                        while let Some((number, tools)) = board.take_lane() {
+                            self.lane(&board, number, tools, (&common, &mut kept));
                             board.stir();
                         }
                         spend(&Spent::encoded);
@@ -159,18 +135,17 @@ impl<'a> Segmented<'a> {
                 }
             };
             let whole = if self.apart.is_some() { frames.take() } else { None };
-            let first = Tools { _core: self.share.core(), encode: Some(encode), frames: whole };
-            open(first, i64::MIN);
-            let mut open =
-                |core, border| open(Tools { _core: Some(core), ..Tools::default() }, border);
+            let first = Tools { core: self.share.core(), encode: Some(encode), frames: whole };
+            board.open_lane(first, i64::MIN);
+            work();
             let began = thread_seconds();
             let read = caught(Stage::Decoding, || match (self.apart, &mut frames) {
                 (Some(apart), _) => {
-                    apart.share_out(&board, self.share, &mut open);
+                    apart.share_out(&board, self.share, &mut work);
                     Ok(())
                 }
                 (None, Some(frames)) => {
-                    self.read(frames, &board, sound, &mut cutter, grid, &mut open)
+                    self.read(frames, &board, sound, &mut cutter, grid, &mut work)
                 }
                 (None, None) => Ok(()),
             });
@@ -220,7 +195,7 @@ impl<'a> Segmented<'a> {
         sound: Option<SyncSender<Batch>>,
         cutter: &mut Cutter,
         grid: Option<Grid>,
-        open: &mut dyn FnMut(Core, i64),
+        work: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
         let heard = grid.map_or(0..0, |grid| grid.heard);
         loop {
@@ -245,7 +220,8 @@ impl<'a> Segmented<'a> {
                 Room::Stop => return Ok(()),
                 Room::Free => {}
                 Room::Idle(core) => {
-                    open(core, border);
+                    board.open_lane(Tools::of(core), border);
+                    work();
                     cutter.begin();
                 }
             }
@@ -256,89 +232,6 @@ impl<'a> Segmented<'a> {
                 let _ = sound.send(Batch::clone(&batch));
             }
             board.feed(&batch, &heard);
-        }
-    }
-
-    /// One lane's work. Gives back an encoder that can go on with another.
-    fn lane(
-        &self,
-        board: &Board<Tools<'a>>,
-        number: usize,
-        tools: Tools<'a>,
-        common: &Common,
-    ) -> Option<Encode> {
-        let log = CaptureGuard::start();
-        let _at_work = self.watch.progress.lane();
-        let _spared = common.is_summed.then(md5::spare);
-        let mut kept = None;
-        let encoded = caught(Stage::Encoding, || {
-            kept = self.encode(board, number, tools, common)?;
-            Ok(())
-        });
-        if let Err(mut failure) = encoded {
-            failure.detail = log.lines().iter().map(ToString::to_string).collect();
-            board.fail(failure);
-        }
-        kept
-    }
-
-    fn encode(
-        &self,
-        board: &Board<Tools<'a>>,
-        number: usize,
-        mut tools: Tools<'a>,
-        common: &Common,
-    ) -> Result<Option<Encode>, Failure> {
-        if let (Some(apart), None) = (self.apart, &tools.frames) {
-            let Some(frames) = apart.open(board.border(number))? else {
-                board.misfit(Misfit("the recording does not lead to where a part starts"));
-                return Ok(None);
-            };
-            tools.frames = Some(frames);
-        }
-        let cannot = |error: Error| cannot_encode(self.plan, error, self.watch);
-        let mut encode = match tools.encode {
-            Some(encode) => encode,
-            None => {
-                let mut encode = Encode::open(self.plan, self.feed).map_err(cannot)?;
-                encode.heed(Lead::default(), common.heard_until);
-                encode
-            }
-        };
-        loop {
-            let work = match (self.apart, &mut tools.frames) {
-                (Some(apart), Some(frames)) => apart.next(board, number, frames)?,
-                _ => board.work(number),
-            };
-            let batch = match work {
-                Work::Stop => return Ok(None),
-                Work::Encode(batch) => Some(batch),
-                Work::Finish { is_last: false } if common.keeps_encoder => {
-                    board.give(number, Vec::new(), true);
-                    return Ok(Some(encode));
-                }
-                Work::Finish { .. } => None,
-            };
-            let mut packets = Vec::new();
-            for frame in batch.iter().flat_map(|batch| batch.iter()) {
-                if let Some(reason) = self.watch.cancel.reason() {
-                    return Err(stopped(reason, Stage::Encoding));
-                }
-                encode.push(frame).map_err(cannot)?;
-                while let Some(packet) = encode.pull().map_err(cannot)? {
-                    packets.push(packet);
-                }
-            }
-            if batch.is_none() {
-                encode.close().map_err(cannot)?;
-                while let Some(packet) = encode.pull().map_err(cannot)? {
-                    packets.push(packet);
-                }
-            }
-            board.give(number, packets, batch.is_none());
-            if batch.is_none() {
-                return Ok(None);
-            }
         }
     }
 
@@ -375,27 +268,6 @@ impl<'a> Segmented<'a> {
             spent: Spent::default(),
         })
     }
-}
-
-/// Hears all the sound, on a thread of its own.
-struct Listening {
-    listener: Listener,
-    sound: Receiver<Batch>,
-}
-
-impl Listening {
-    fn carry_out(mut self) -> Listener {
-        for batch in self.sound {
-            batch.iter().for_each(|frame| self.listener.hear(frame));
-        }
-        self.listener
-    }
-}
-
-/// A listener, and where to send what it is to hear.
-fn listening(listener: Option<Listener>) -> (Option<Listening>, Option<SyncSender<Batch>>) {
-    let (sender, sound) = sync_channel(UNHEARD_BATCHES);
-    listener.map(|listener| (Listening { listener, sound }, sender)).unzip()
 }
 
 /// Makes a panic a failure: everybody else would wait for a thread that is gone.

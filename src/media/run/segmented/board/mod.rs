@@ -1,0 +1,210 @@
+//! Where reader, lanes and splicer meet: who has what to do, and how much of it waits.
+
+mod alone;
+mod apart;
+mod join;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ffmpeg_next::Packet;
+
+pub use self::alone::Room;
+pub use self::apart::{COMPARED, Lanes, Turn};
+pub use self::join::{Coded, Next, Pair};
+use crate::media::failure::Failure;
+use crate::media::splice::{Batch, Misfit};
+
+/// How often somebody who waits looks whether it is to stop, or whether a core is idle.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The board of one run.
+///
+/// Each kind of thread waits for itself and is woken when there is something for it: to wake all of
+/// them at every turn would take as long as several hundredths of the encoding.
+pub struct Board<T> {
+    state: Mutex<State<T>>,
+    /// A lane can be taken.
+    opened: Condvar,
+    /// A lane that had nothing to do has, or has to stop.
+    fed: Condvar,
+    /// The splicer can go on.
+    coded: Condvar,
+    /// The reader can go on, or a core may be idle.
+    roomy: Condvar,
+    /// Whether a lane goes on past its border until the splicer drops it.
+    overlaps: bool,
+}
+
+struct State<T> {
+    lanes: Vec<Lane>,
+    /// Lanes that nobody works on yet, and what they are to be worked with.
+    untaken: VecDeque<(usize, T)>,
+    /// Whether no lane follows.
+    is_complete: bool,
+    /// Bytes of packets that the splicer has not taken.
+    unwritten: usize,
+    /// Whether the splicer waits for packets.
+    is_splicer_idle: bool,
+    /// Why it all stops.
+    failure: Option<Failure>,
+    /// Set when it is to begin anew, in another way.
+    misfit: Option<Misfit>,
+    /// The lane whose packets are written.
+    current: usize,
+}
+
+/// One encoder's way through the sound.
+#[derive(Default)]
+struct Lane {
+    /// Where its sound starts, in samples.
+    border: i64,
+    input: VecDeque<Batch>,
+    /// Samples per channel of `input`.
+    backlog: u64,
+    /// Whether nothing is added to `input`.
+    is_fed: bool,
+    output: Vec<Packet>,
+    /// Whether nothing is added to `output`.
+    is_done: bool,
+    /// Whether nobody wants its packets any longer.
+    is_dropped: bool,
+    /// The sound behind the border, where lanes overlap.
+    head: Vec<Batch>,
+    /// How far a lane has read that reads for itself.
+    position: i64,
+    /// Bytes of all its packets.
+    given: usize,
+    /// Sums over the first frames behind the border, its own and those of the lane before.
+    opening: [[Option<u64>; 2]; COMPARED],
+}
+
+/// What a lane is to do next.
+pub enum Work {
+    /// Encode these.
+    Encode(Batch),
+    /// Give what is left: nothing follows, in this lane or (`is_last`) in any.
+    Finish { is_last: bool },
+    /// Leave everything.
+    Stop,
+}
+
+impl<T> Board<T> {
+    /// A board without lanes, which overlap or not.
+    pub fn new(overlaps: bool) -> Self {
+        let state = State {
+            lanes: Vec::new(),
+            untaken: VecDeque::new(),
+            is_complete: false,
+            unwritten: 0,
+            is_splicer_idle: false,
+            failure: None,
+            misfit: None,
+            current: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            opened: Condvar::new(),
+            fed: Condvar::new(),
+            coded: Condvar::new(),
+            roomy: Condvar::new(),
+            overlaps,
+        }
+    }
+
+    /// Adds a lane for the sound from `border` on, to be worked on with `tools`. What came before it
+    /// is fed, unless lanes overlap.
+    pub fn open_lane(&self, tools: T, border: i64) {
+        let mut state = self.lock();
+        if let Some(before) = state.lanes.last_mut() {
+            before.is_fed |= !self.overlaps;
+        }
+        state.open(tools, border);
+        self.opened.notify_one();
+        self.fed.notify_all();
+    }
+
+    /// Where the sound of a lane starts, in samples.
+    pub fn border(&self, lane: usize) -> i64 {
+        self.lock().lanes.get(lane).map_or(0, |lane| lane.border)
+    }
+
+    /// The next lane that nobody works on, with its tools. Waits for it; `None` when there will be
+    /// no more.
+    pub fn take_lane(&self) -> Option<(usize, T)> {
+        let mut state = self.lock();
+        loop {
+            if state.failure.is_some() {
+                return None;
+            }
+            if let Some(lane) = state.untaken.pop_front() {
+                return Some(lane);
+            }
+            if state.is_complete {
+                return None;
+            }
+            state = wait(&self.opened, state);
+        }
+    }
+
+    /// Says that no frame follows.
+    pub fn complete(&self) {
+        let mut state = self.lock();
+        state.is_complete = true;
+        state.lanes.iter_mut().for_each(|lane| lane.is_fed = true);
+        drop(state);
+        self.wake_all();
+    }
+
+    /// Says that a core may be idle.
+    pub fn stir(&self) {
+        self.roomy.notify_one();
+    }
+
+    /// Stops everything; the first failure is the one that counts.
+    pub fn fail(&self, failure: Failure) {
+        self.lock().failure.get_or_insert(failure);
+        self.wake_all();
+    }
+
+    /// Why it stopped, if it did.
+    pub fn failure(&self) -> Option<Failure> {
+        self.lock().failure.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_all(&self) {
+        for all in [&self.opened, &self.fed, &self.coded, &self.roomy] {
+            all.notify_all();
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn open(&mut self, tools: T, border: i64) {
+        let number = self.lanes.len();
+        self.lanes.push(Lane { border, ..Lane::default() });
+        self.untaken.push_back((number, tools));
+    }
+}
+
+impl Lane {
+    /// Keeps the sound of a batch that ends in `head` behind the border.
+    fn keep(&mut self, batch: &Batch, head: &Range<u64>) {
+        let ends = batch.last().and_then(|frame| frame.pts()).unwrap_or(i64::MAX);
+        let behind = u64::try_from(ends.saturating_sub(self.border)).unwrap_or(u64::MAX);
+        if head.contains(&behind) {
+            self.head.push(Arc::clone(batch));
+        }
+    }
+}
+
+fn wait<'a, T>(until: &Condvar, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+    let waited = until.wait_timeout(state, LOOK);
+    waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
+}
