@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "WORKERS",
         "",
-        "conversions at once, and cores that they use together; the number of cores when not given",
+        "conversions at once, and the most cores that they use together; the number of cores when not given",
     ),
     plain("MAX_UPLOAD_MB", "500", "largest file, in MB of 2^20 bytes"),
     plain(

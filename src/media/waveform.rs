@@ -65,6 +65,12 @@ impl Waveform {
         }
     }
 
+    /// Forgets what was heard behind the pixel that holds the sample at `position`.
+    pub fn forget_behind(&mut self, position: u64) {
+        let kept = position / u64::from(self.samples_per_pixel.max(1)) + 1;
+        self.pixels.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+    }
+
     /// Which pixel holds a sample; there is one afterwards.
     fn pixel_at(&mut self, mut position: u64) -> usize {
         loop {

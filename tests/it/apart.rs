@@ -94,7 +94,7 @@ fn parts_of_every_kind_of_source_are_bit_by_bit_the_whole() {
             let told = format!("{name} to {target:?}");
             let (serial, expected, shape) = made(&source, &target, 1);
             let (done, bytes, same_shape) = made(&source, &target, MANY);
-            assert!(done.segments() == 4, "{told}: {} parts", done.segments());
+            assert!(done.segments() > 1, "{told}: {} parts", done.segments());
             assert!(bytes == expected, "{told}: other bytes");
             assert_eq!((done.samples, codes(&done)), (serial.samples, codes(&serial)), "{told}");
             assert!(same_shape == shape, "{told}: the sound looks different");
@@ -119,7 +119,14 @@ fn what_cannot_be_read_in_parts_is_read_in_one() {
     boasting[4..8].copy_from_slice(&length.to_le_bytes());
     let data = boasting.windows(4).position(|word| word == b"data").expect("a chunk");
     boasting[data + 4..data + 8].copy_from_slice(&length.to_le_bytes());
+    // Half of such a file may be missed by who looks for a place in it, and nothing sounds wrong.
+    let twice = |name: &str, options: &[&str]| whole(name, options).repeat(2);
+    let silence = ["-af", "volume=0:enable='between(t,3,43)'", "-c:a", "flac"];
     let sources = [
+        ("two silences", twice("silence.oga", &silence)),
+        ("Opus twice", twice("twice.opus", &["-b:a", "96k"])),
+        ("FLAC twice", twice("twice.flac", &[])),
+        ("MP3 twice", twice("twice.mp3", &["-b:a", "96k"])),
         ("damaged", damaged),
         ("torn", torn),
         ("changing", changing),
@@ -136,6 +143,7 @@ fn what_cannot_be_read_in_parts_is_read_in_one() {
             assert_eq!((done.samples, codes(&done)), (serial.samples, codes(&serial)), "{told}");
             assert!(same_shape == shape, "{told} to {format}: the sound looks different");
             assert_eq!(serial.serial_because, Some("one_core"));
+            println!("{told} to {format}: {} pieces, {:?}", done.segments(), done.serial_because);
         }
     }
 }

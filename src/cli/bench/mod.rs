@@ -63,8 +63,11 @@ fn failed(arguments: &ArgMatches, failure: &Failure) -> Refused {
     Refused::Failed(format!("{}: {}", input_of(arguments).display(), failure.message))
 }
 
-/// The middle one of some numbers; 0 of none.
+/// The middle one of some numbers, or the mean of the middle two; 0 of none.
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
+    let upper = numbers.len() / 2;
+    let lower = numbers.len().saturating_sub(1) / 2;
+    let middle = numbers.get(lower..=upper).unwrap_or_default();
+    middle.iter().sum::<f64>() / middle.len().max(1) as f64
 }

@@ -12,17 +12,17 @@ pub(super) fn command() -> Command {
     let cores = Arg::new("cores")
         .long("cores")
         .default_value("2")
-        .value_parser(value_parser!(usize))
+        .value_parser(value_parser!(u16).range(1..))
         .help("how many work side by side");
     Command::new("quality")
-        .about("Compare a lossy result of several cores with that of one, at its seams")
+        .about("Compare what several cores make with what one makes, at its seams")
         .arg(input())
         .args(conversion())
         .arg(cores)
 }
 
 pub(super) fn run(arguments: &ArgMatches) -> Outcome {
-    let cores = arguments.get_one::<usize>("cores").copied().unwrap_or(1);
+    let cores = arguments.get_one::<u16>("cores").copied().map_or(1, usize::from);
     let request = conversion_of(arguments)?;
     let source = open_source(&input_of(arguments))?;
     let compared = compare(&source, &request, cores);

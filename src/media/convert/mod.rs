@@ -25,7 +25,6 @@ use super::run::Run;
 use super::run::copy::{Copy, Copying};
 use super::run::measure;
 use super::run::segmented::Ended;
-use super::run::segmented::apart::Reopen;
 use super::run::serial::Ran;
 use super::run::spent::Spent;
 use super::stage::demux::Demux;
@@ -277,9 +276,9 @@ impl Work<'_> {
         self.finish(plan, &ran, adjustment, declared, noise_before)
     }
 
-    /// Errors that were logged of the source. Where decoder and encoder bear one name, those of both.
+    /// Errors that were logged of the source.
     fn errors(&self, plan: &Plan) -> usize {
-        self.log.error_count(if plan.encoder == plan.decoder { "" } else { plan.encoder })
+        self.log.error_count(plan.component_besides_source())
     }
 
     fn stream(&self, plan: &Plan) -> &AudioStream {
@@ -313,9 +312,9 @@ impl Work<'_> {
         expected_seconds: Option<f64>,
     ) -> Result<Ran, Failure> {
         let reopen = || self.reopen();
-        let run = |cores: &Cores, input: Input, is_divisible: bool| {
+        let run = |cores: &Cores, input: Input| {
             let run = Run {
-                reopen: is_divisible.then_some(&reopen as &Reopen<'_>),
+                reopen: &reopen,
                 plan,
                 limits: &self.conversion.limits,
                 watch: &self.watch,
@@ -326,22 +325,17 @@ impl Work<'_> {
             };
             run.carry_out(Demux::new(input, plan.stream))
         };
-        let mut ended = run(&self.conversion.cores, input, true)?;
-        if let Ended::Indivisible(misfit) = ended {
-            tracing::info!(why = misfit.0, "the recording is not read in parts");
-            self.start_again()?;
-            ended = run(&self.conversion.cores, self.reopen()?, false)?;
-        }
-        let misfit = match ended {
-            Ended::Done(ran) => return Ok(ran),
-            Ended::Misfit(misfit) | Ended::Indivisible(misfit) => misfit,
-        };
-        tracing::warn!(why = misfit.0, "pieces do not fit together: encoding in one");
-        self.start_again()?;
-        match run(&Cores::new(1), self.reopen()?, false)? {
-            Ended::Done(ran) => Ok(Ran { serial_because: Some("misfit"), ..ran }),
-            Ended::Misfit(misfit) | Ended::Indivisible(misfit) => {
-                Err(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0))
+        match run(&self.conversion.cores, input)? {
+            Ended::Done(ran) => Ok(ran),
+            Ended::Misfit(misfit) => {
+                tracing::warn!(why = misfit.0, "pieces do not fit together: encoding in one");
+                self.start_again()?;
+                match run(&Cores::new(1), self.reopen()?)? {
+                    Ended::Done(ran) => Ok(Ran { serial_because: Some("misfit"), ..ran }),
+                    Ended::Misfit(misfit) => {
+                        Err(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0))
+                    }
+                }
             }
         }
     }
@@ -395,7 +389,7 @@ impl Work<'_> {
         let mut warnings = plan.warnings.clone();
         warnings.extend(priming_warning(&plan, ran));
         warnings.extend(tamed_warning(ran));
-        let noise = self.errors(&plan).saturating_sub(noise_before);
+        let noise = self.errors(&plan).saturating_sub(noise_before) + ran.complaints;
         // The size of a file says nothing on what is missing of it.
         let declared = declared.filter(|_| !self.probe.is_length_guessed);
         warnings.extend(damage_warning(ran, declared, noise));

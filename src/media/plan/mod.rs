@@ -248,6 +248,13 @@ impl Plan {
         self.encoder == "aac" && is_as_it_is
     }
 
+    /// The name of what logs errors that are none of the source: the encoder. Where it bears that of the
+    /// decoder, nothing: those of both count.
+    #[must_use]
+    pub fn component_besides_source(&self) -> &'static str {
+        if self.encoder == self.decoder { "" } else { self.encoder }
+    }
+
     /// Whether the target keeps every bit of what it is given.
     #[must_use]
     pub const fn is_lossless(&self) -> bool {

@@ -371,6 +371,7 @@ impl Copying<'_> {
         let coded_samples = samples + u64::from(written.priming);
         written.mux.finish(self.sink, self.watch).map_err(|error| self.refused(error))?;
         Ok(Ran {
+            complaints: 0,
             spent: Spent::default(),
             samples_encoded: samples,
             coded_bytes,

@@ -1,5 +1,7 @@
 //! Source to frames that an encoder takes: the part that every driver shares.
 
+use std::collections::VecDeque;
+
 use ffmpeg_next::{Error, Rational, Rescale, frame};
 
 use super::super::failure::{Failure, FailureCode, Stage};
@@ -40,6 +42,10 @@ pub struct Frames<'a> {
     origin: i64,
     /// Whether the source's clock and the count of samples have always said the same.
     is_steady: bool,
+    /// Where frames stand that were read a short while ago: timestamps and bytes.
+    places: VecDeque<(i64, u64)>,
+    /// Whether frames are shown to who draws the sound.
+    is_shown: bool,
     is_closed: bool,
 }
 
@@ -53,8 +59,12 @@ pub struct Heard {
     pub tamed: u64,
     /// What was read of the source for it.
     pub read: Read,
+    /// Errors that the decoder has logged, where it works on another thread than the conversion's own.
+    pub complaints: usize,
 }
 
+/// Frames whose places are remembered: more than what comes out in between is made of.
+const PLACES: usize = 1024;
 /// Seconds in which a decoder forgets that it did not start at the recording's start.
 const FORGOTTEN_SECONDS: f64 = 2.0;
 
@@ -105,6 +115,8 @@ impl<'a> Frames<'a> {
             tamed: 0,
             origin,
             is_steady: true,
+            places: VecDeque::new(),
+            is_shown: true,
             is_closed: false,
         };
         frames.push()?;
@@ -152,6 +164,8 @@ impl<'a> Frames<'a> {
             tamed: 0,
             origin: part.origin,
             is_steady: true,
+            places: VecDeque::new(),
+            is_shown: false,
             is_closed: false,
         };
         while frames.filter.samples_in() + frames.decoded.samples() as u64 <= from {
@@ -160,9 +174,17 @@ impl<'a> Frames<'a> {
                 return Ok(None);
             }
         }
-        frames.reader.pardon();
+        let end = frames.filter.samples_in() + frames.decoded.samples() as u64;
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 samples")]
+        frames.reader.pardon(end as f64 / f64::from(part.rates.0.max(1)));
+        frames.places.clear();
         frames.push()?;
         Ok(Some(frames))
+    }
+
+    /// Leaves it to the caller to show the frames to who draws the sound.
+    pub fn hide(&mut self) {
+        self.is_shown = false;
     }
 
     /// What has read the source.
@@ -174,7 +196,7 @@ impl<'a> Frames<'a> {
     /// What has come out.
     #[must_use]
     pub fn summary(&self) -> Heard {
-        Heard { samples: self.heard(), tamed: self.tamed, read: self.reader.read() }
+        Heard { samples: self.heard(), tamed: self.tamed, read: self.reader.read(), complaints: 0 }
     }
 
     /// Where the next frame starts, in samples of what comes out.
@@ -275,6 +297,9 @@ impl<'a> Frames<'a> {
         if !self.plan.is_lossless() {
             self.tamed += samples::tame(frame).map_err(|error| self.cannot_go_on(error))?;
         }
+        if !self.is_shown {
+            return Ok(());
+        }
         let at = |place: i64| {
             let place = usize::try_from(place.saturating_sub(pts)).unwrap_or(0);
             place.min(frame.samples())
@@ -290,7 +315,26 @@ impl<'a> Frames<'a> {
         Ok(())
     }
 
+    /// Where in the file the first frame stands that was read: its timestamp, and the byte.
+    #[must_use]
+    pub fn mark(&self) -> Option<(i64, u64)> {
+        self.places.front().copied()
+    }
+
+    /// At which byte a frame stands that was read a short while ago.
+    #[must_use]
+    pub fn stands(&self, timestamp: i64) -> Option<u64> {
+        let place = self.places.iter().rev().find(|place| place.0 == timestamp);
+        place.map(|place| place.1)
+    }
+
     fn push(&mut self) -> Result<(), Failure> {
+        if let Some(place) = self.decoded.pts().zip(self.reader.byte()) {
+            if self.places.len() == PLACES {
+                self.places.pop_front();
+            }
+            self.places.push_back(place);
+        }
         let pts = self.decoded.pts().and_then(|pts| u64::try_from(pts - self.origin).ok());
         self.is_steady &= pts == Some(self.filter.samples_in());
         self.filter.push(&mut self.decoded).map_err(|error| self.cannot_go_on(error))

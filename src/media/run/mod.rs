@@ -43,8 +43,8 @@ pub struct Run<'a> {
     pub cores: &'a Cores,
     /// Seconds of sound that will come, as far as the source says.
     pub expected_seconds: Option<f64>,
-    /// Opens the source once more, for parts that are read apart; `None` where all is to be read in one.
-    pub reopen: Option<&'a Reopen<'a>>,
+    /// Opens the source once more, for parts that are read apart.
+    pub reopen: &'a Reopen<'a>,
 }
 
 impl Run<'_> {
@@ -74,9 +74,9 @@ impl Run<'_> {
         };
         let amount = (share.most(), expected_samples);
         let Opened { feed, encode, mux } = opened;
-        let apart = self
-            .opening()
-            .and_then(|opening| Apart::of(opening, &frames, (&feed, &encode), &splice, amount));
+        let Self { plan, limits, watch, reopen, .. } = *self;
+        let opening = Opening { plan, limits, watch, reopen };
+        let apart = Apart::of(opening, &frames, (&feed, &encode), &splice, amount);
         if apart.is_none() && splice.is_too_much(&feed.shape) {
             return serial(frames, Opened { feed, encode, mux }, "memory");
         }
@@ -90,11 +90,6 @@ impl Run<'_> {
             apart: apart.as_ref(),
         };
         segmented.run(frames, encode, mux, splice)
-    }
-
-    fn opening(&self) -> Option<Opening<'_>> {
-        let Self { plan, limits, watch, .. } = *self;
-        self.reopen.map(|reopen| Opening { plan, limits, watch, reopen })
     }
 
     fn expected_samples(&self, opened: &Opened) -> Option<u64> {

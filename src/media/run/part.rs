@@ -4,7 +4,8 @@ use crate::base::greatest_common_divisor;
 
 /// Samples of the source that a resampler hears before a part starts.
 const BEFORE: u64 = 1024;
-/// Where a part of a recording starts that is decoded for itself.
+
+/// A part of a recording that is decoded for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The first sample of what comes out.

@@ -94,18 +94,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes to somewhere before `seconds`; what is damaged up to there does not count.
+    /// Goes to somewhere before `seconds`.
     ///
     /// # Errors
     /// What libav says.
     pub fn seek(&mut self, seconds: f64) -> Result<(), Error> {
-        self.decoded_seconds = seconds;
         self.demux.seek(seconds)
     }
 
-    /// Says that what was damaged so far does not count.
-    pub fn pardon(&mut self) {
+    /// Says up to where the sound is decoded, and that what was damaged before does not count.
+    pub fn pardon(&mut self, decoded_seconds: f64) {
         self.damaged_packets = 0;
+        self.decoded_seconds = decoded_seconds;
+    }
+
+    /// Where in the file the packet stands that was read last, if its container says so.
+    #[must_use]
+    pub fn byte(&self) -> Option<u64> {
+        self.decode.byte()
     }
 
     /// The next decoded frame into `frame`; `Ok(false)` at the end. Cancel is seen at every packet.

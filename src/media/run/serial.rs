@@ -37,6 +37,8 @@ pub struct Ran {
     pub serial_because: Option<&'static str>,
     /// What was read of the source.
     pub read: Read,
+    /// Errors that decoders have logged on other threads.
+    pub complaints: usize,
     /// CPU time.
     pub spent: Spent,
 }
@@ -82,6 +84,7 @@ pub fn run(
         seams: Vec::new(),
         serial_because: None,
         read: heard.read,
+        complaints: heard.complaints,
         spent: Spent::alone(thread_seconds() - began),
     })
 }

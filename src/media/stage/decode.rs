@@ -11,6 +11,8 @@ pub struct Decode {
     decoder: Opened,
     time_base: Rational,
     clock: FrameClock,
+    /// Where in the file the packet stands that was handed over last.
+    byte: Option<u64>,
     /// Timestamp of the packet that gave the frame before, to notice a jump.
     previous_pts: Option<i64>,
     /// What the packet being decoded claims, until its first frame has used it.
@@ -53,6 +55,7 @@ impl Decode {
             decoder: decoder::open(input, stream, codec)?,
             time_base: decoder::stream_time_base(input, stream),
             clock: FrameClock::default(),
+            byte: None,
             previous_pts: None,
             packet: None,
             expected_us: 0,
@@ -65,8 +68,15 @@ impl Decode {
         decoder::bits_per_raw_sample(&self.decoder)
     }
 
+    /// Where in the file the packet stands that was handed over last, if its container says so.
+    #[must_use]
+    pub fn byte(&self) -> Option<u64> {
+        self.byte
+    }
+
     /// Hands a packet over. All frames must have been pulled before.
     pub fn push(&mut self, packet: &Packet) -> Decoded {
+        self.byte = u64::try_from(packet.position()).ok();
         self.packet = Some(Claim { pts: packet.pts(), duration: packet.duration() });
         if let Some(dts) = packet.dts() {
             self.expected_us = dts.rescale(self.time_base, MICROSECONDS);

@@ -1,11 +1,12 @@
-//! Lanes that read for themselves, each a part of the recording: where pieces overlap, which long ones
-//! do less often than the sound that can wait would allow, and where one reader would hold many encoders
-//! up.
+//! Lanes that read for themselves, each a part of the recording.
+//!
+//! One reader would hold many encoders up, and what it has read must wait in memory: pieces stay short.
+//! Short pieces cost time where they overlap.
 //!
 //! A part is decoded from a place before its border on. Whether that gives the very sound that the lane
 //! before would have gone on with is not taken on trust: both decode the first frames behind the
-//! border. Where they differ, or anything else is not as in a whole file, the work begins anew with
-//! one reader for all.
+//! border, and must find them at the same place of the file. Where they differ, or where anything is found that is not as it should be, the lane that
+//! has come there rightly goes on to the end, and those behind it were for nothing.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
@@ -22,7 +23,7 @@ use super::super::super::io::Watch;
 use super::super::super::limits::Limits;
 use super::super::super::plan::Plan;
 use super::super::super::request::Exactness;
-use super::super::super::splice::{Batch, Grid, Misfit, Splice};
+use super::super::super::splice::{Batch, Grid, Splice};
 use super::super::super::stage::demux::Demux;
 use super::super::super::stage::encode::{Encode, Feed};
 use super::super::frames::{Frames, Heard};
@@ -33,13 +34,16 @@ use super::lane::Tools;
 use crate::base::least_common_multiple;
 
 /// Seconds of sound in a part at the least where parts overlap, and where they do not.
-const PART_SECONDS: [u64; 2] = [8, 10];
+const PART_SECONDS: [u64; 2] = [8, 4];
 /// How many times what is encoded twice a part has at the least.
 const OVERLAPS: u64 = 4;
-/// Bytes that a part becomes at the most: they wait until the lane before is done.
-const CODED_BYTES: u64 = 8 << 20;
-/// Bits per second where nothing is said of them, for lossy targets and for lossless ones.
-const GUESSED_BIT_RATES: [u64; 2] = [220_000, 1_400_000];
+/// Bytes that a part becomes at the most, of lossy targets and of lossless ones: they wait until the lane
+/// before is done.
+const CODED_BYTES: [u64; 2] = [8 << 20, 4 << 20];
+/// What is more than that waits to be encoded.
+const AHEAD_BYTES: [usize; 2] = [10 << 20, 5 << 20];
+/// Bits per second of a lossy target where nothing is said of them.
+const GUESSED_BIT_RATE: u64 = 220_000;
 /// Samples of a batch at the least.
 const BATCH_SAMPLES: u64 = 1 << 14;
 /// More cores than one reader keeps at work.
@@ -85,6 +89,10 @@ pub struct Apart<'a> {
     size: Range<u64>,
     /// Samples that will come.
     total: u64,
+    /// Bytes of packets that a lane gives ahead of its turn at the most.
+    ahead: usize,
+    /// Whether the source's sound comes in frames that stand at the same places from wherever it is read.
+    has_frames: bool,
     /// Whether a lane goes on past its border until the splicer drops it.
     overlaps: bool,
     /// Which samples behind a border the splicer wants to hear.
@@ -105,14 +113,16 @@ impl<'a> Apart<'a> {
         let plan = opening.plan;
         let frame_size = encode.frame_size()?;
         let grid: Option<Grid> = splice.grid(Some(frame_size));
-        let pays = grid.is_some() || cores > CORES_OF_ONE_READER;
+        let is_pcm = plan.decoder.starts_with("pcm_");
+        let pays = grid.is_some() || !is_pcm || cores > CORES_OF_ONE_READER;
         let has_parts = splice.has_parts() && pays;
-        let is_plain =
-            plan.range.is_whole() && !plan.dither && plan.exactness == Exactness::Ordinary;
+        let is_plain = plan.range.is_whole()
+            && plan.source_samples.is_none()
+            && !plan.dither
+            && plan.exactness == Exactness::Ordinary;
         let source = frames.reader();
         let container = input::container(source.demux().input());
-        let is_known = (plan.decoder.starts_with("pcm_")
-            || DECODERS.contains(&plan.decoder.as_str()))
+        let is_known = (is_pcm || DECODERS.contains(&plan.decoder.as_str()))
             && CONTAINERS.contains(&container.as_str());
         let total =
             expected.filter(|_| has_parts && is_plain && is_known && frames.is_regular())?;
@@ -123,10 +133,16 @@ impl<'a> Apart<'a> {
         let unit = least_common_multiple(of_grid, Part::step(rates));
         let settled = grid.as_ref().map_or(0, |grid| grid.settled);
         let least = rate * PART_SECONDS[usize::from(grid.is_none())];
-        let least = least.max(settled * OVERLAPS);
-        let guessed = GUESSED_BIT_RATES[usize::from(plan.is_lossless())];
-        let bit_rate = plan.bit_rate.map_or(guessed, |rate| u64::from(rate.bits_per_second()));
-        let most = (CODED_BYTES * 8 * rate / bit_rate.max(1)).max(least);
+        // The first frames of two parts must not touch.
+        let least = least.max(settled * OVERLAPS).max(2 * COMPARED as u64 * frame);
+        let is_lossless = plan.is_lossless();
+        let bit_rate = match plan.bit_rate {
+            Some(bit_rate) => u64::from(bit_rate.bits_per_second()),
+            None if is_lossless => rate * feed.shape.bytes_per_sample() as u64 * 8,
+            None => GUESSED_BIT_RATE,
+        };
+        let coded_bytes = CODED_BYTES[usize::from(is_lossless)];
+        let most = (coded_bytes * 8 * rate / bit_rate.max(1)).max(least);
         let batch = grid.as_ref().map_or(frame, |grid| grid.batch);
         (total / 2 > least).then(|| Self {
             opening,
@@ -138,6 +154,8 @@ impl<'a> Apart<'a> {
             unit,
             size: least..most,
             total,
+            ahead: AHEAD_BYTES[usize::from(is_lossless)],
+            has_frames: !is_pcm,
             overlaps: grid.is_some(),
             heard: grid.map_or(0..0, |grid| grid.heard),
             end: Mutex::default(),
@@ -171,7 +189,13 @@ impl<'a> Apart<'a> {
 
     /// Reads up to a border, if need be with a demuxer of its own; `None` when the source does not
     /// lead there.
-    pub fn open(&self, border: i64, demux: Option<Demux>) -> Result<Option<Frames<'a>>, Failure> {
+    pub fn open<T>(
+        &self,
+        board: &Board<T>,
+        number: usize,
+        demux: Option<Demux>,
+    ) -> Result<Option<Frames<'a>>, Failure> {
+        let border = board.border(number);
         let Opening { plan, limits, watch, reopen } = self.opening;
         let demux = match demux {
             Some(demux) => demux,
@@ -184,55 +208,33 @@ impl<'a> Apart<'a> {
         let Some(mut frames) = Frames::open_part(plan, watch, reader, &part)? else {
             return Ok(None);
         };
+        board.mark(number, frames.mark().filter(|_| self.has_frames));
         let shape = frames.filter().output_shape();
         frames.filter().set_frame_size(self.frame_size);
         Ok((shape.as_ref() == Some(&self.feed.shape)).then_some(frames))
     }
 
-    /// What a lane is to do next.
+    /// What a lane is to do next. `complaints` are how many errors its decoder has logged.
     pub fn next<T>(
         &self,
         board: &Board<T>,
         number: usize,
         frames: &mut Frames<'_>,
+        complaints: &dyn Fn() -> usize,
     ) -> Result<Work, Failure> {
-        let Turn::Go { end } = board.turn(number, frames.position()) else {
+        let Turn::Go { end } = board.turn(number, frames.position(), self.ahead) else {
             return Ok(Work::Stop);
         };
         let has_passed = |position: i64| end.is_some_and(|end| position >= end);
-        if !self.overlaps && has_passed(frames.position()) {
-            // What follows is the next lane's, and only compared.
-            let count = COMPARED as u64 * u64::from(self.frame_size);
-            let is_same = self.read(board, number, frames, count, &|_| false)?.is_some();
-            return Ok(if is_same { Work::Finish { is_last: false } } else { Work::Stop });
-        }
-        let is_complete = |position: i64| !self.overlaps && has_passed(position);
-        let Some(batch) = self.read(board, number, frames, self.batch, &is_complete)? else {
-            return Ok(Work::Stop);
-        };
-        if !batch.is_empty() {
-            board.keep(number, &batch, &self.heard);
-            return Ok(Work::Encode(batch));
-        }
-        if end.is_some() && !has_passed(frames.position()) {
-            board.misfit(Misfit("the recording is shorter than it says"));
-            return Ok(Work::Stop);
-        }
-        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(frames.summary());
-        Ok(Work::Finish { is_last: true })
-    }
-
-    /// So many samples, or less where that is enough; `None` when they are not as they should be.
-    fn read<T>(
-        &self,
-        board: &Board<T>,
-        number: usize,
-        frames: &mut Frames<'_>,
-        count: u64,
-        is_enough: &dyn Fn(i64) -> bool,
-    ) -> Result<Option<Batch>, Failure> {
+        // What follows is the next lane's then, and only compared.
+        let had_passed = has_passed(frames.position());
+        let is_over = !self.overlaps && had_passed;
+        let compared = COMPARED as u64 * u64::from(self.frame_size);
+        let count = if is_over { compared } else { self.batch };
+        let is_enough = |position: i64| !self.overlaps && !is_over && has_passed(position);
         let mut batch = Vec::new();
         let mut samples = 0;
+        let mut is_same = true;
         while samples < count && !is_enough(frames.position()) {
             let mut frame = frame::Audio::empty();
             if !frames.next(&mut frame)? {
@@ -240,17 +242,53 @@ impl<'a> Apart<'a> {
             }
             samples += frame.samples() as u64;
             let position = frame.pts().unwrap_or(0);
-            if !board.compare(number, position, self.frame_size, || sum(&frame)) {
-                board.misfit(Misfit("a part does not sound as in the whole"));
-                return Ok(None);
+            match board.compare(number, position, self.frame_size, || sum(&frame)) {
+                Some(wrong) if wrong == number => return Ok(self.given_up(board, number)),
+                Some(_) => is_same = false,
+                None => {}
             }
             batch.push(frame);
         }
-        if !frames.is_regular() {
-            board.misfit(Misfit("the recording is damaged, or changes in the middle"));
-            return Ok(None);
+        let has_ended = batch.is_empty();
+        let comes_to_next = is_over || (!had_passed && has_passed(frames.position()));
+        is_same &= !comes_to_next || board.is_marked(number, |pts| frames.stands(pts));
+        let is_regular = is_same && frames.is_regular() && complaints() == 0;
+        if !is_regular {
+            board.read_in_one(number, |position| self.forget_behind(position));
+        } else if has_ended && !is_over {
+            board.end(number);
         }
-        Ok(Some(Arc::new(batch)))
+        if is_over && is_regular {
+            return Ok(Work::Finish { is_last: false });
+        }
+        if has_ended {
+            let heard = Heard { complaints: complaints(), ..frames.summary() };
+            *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+            return Ok(Work::Finish { is_last: true });
+        }
+        let batch = Arc::new(batch);
+        board.keep(number, &batch, &self.heard, || self.show(&batch));
+        Ok(Work::Encode(batch))
+    }
+
+    /// Leaves a lane's part to the one before it.
+    pub fn given_up<T>(&self, board: &Board<T>, number: usize) -> Work {
+        board.leave(number, |position| self.forget_behind(position));
+        Work::Stop
+    }
+
+    /// Shows frames to who draws the sound.
+    fn show(&self, batch: &Batch) {
+        for frame in batch.iter() {
+            let position = u64::try_from(frame.pts().unwrap_or(0)).unwrap_or(0);
+            self.opening.watch.progress.heard(frame, (0, frame.samples()), position);
+        }
+    }
+
+    /// What lanes have shown behind a place was not right.
+    fn forget_behind(&self, position: i64) {
+        let position = u64::try_from(position).unwrap_or(0);
+        self.opening.watch.progress.shape(|waveform| waveform.forget_behind(position));
     }
 
     /// What came out, once the last lane is done.

@@ -7,7 +7,6 @@ use super::super::super::failure::{Failure, Stage};
 use super::super::super::ffi::log::CaptureGuard;
 use super::super::super::ffi::md5;
 use super::super::super::plan::Lead;
-use super::super::super::splice::Misfit;
 use super::super::super::stage::demux::Demux;
 use super::super::super::stage::encode::Encode;
 use super::super::super::stage::stopped;
@@ -41,6 +40,15 @@ impl Tools<'_> {
     }
 }
 
+/// What a lane reads for itself, and what was logged of it.
+struct Source<'s, 'a> {
+    frames: &'s mut Frames<'a>,
+    /// Errors so far.
+    logged: &'s dyn Fn() -> usize,
+    /// How many of them do not count.
+    pardoned: usize,
+}
+
 /// What all lanes have in common.
 pub struct Common {
     /// How many samples of the range there are, where more come behind them.
@@ -63,29 +71,31 @@ impl<'a> Segmented<'a> {
         let log = CaptureGuard::start();
         let _at_work = self.watch.progress.lane();
         let _spared = common.is_summed.then(md5::spare);
-        let complaints = || log.error_count(self.plan.encoder);
-        let mut pardoned = complaints();
+        let logged = || log.error_count(self.plan.component_besides_source());
+        let mut pardoned = 0;
         let Tools { core, encode, frames } = tools;
         let encoded = caught(Stage::Encoding, || {
             let mut frames = match (self.apart, frames) {
                 (Some(apart), None) => {
-                    let found = apart.open(board.border(number), kept.demux.take())?;
-                    let Some(frames) = found else {
-                        board.misfit(Misfit("the recording does not lead to where a part starts"));
+                    let opened = apart.open(board, number, kept.demux.take());
+                    let is_over =
+                        self.watch.cancel.is_stopped() || self.watch.source_fault.get().is_some();
+                    // What fails in the middle may not fail where it comes by itself.
+                    let opened = if is_over { opened? } else { opened.unwrap_or_default() };
+                    let Some(frames) = opened else {
+                        apart.given_up(board, number);
                         return Ok(());
                     };
                     // A decoder that starts in the middle may miss what came before.
-                    pardoned = complaints();
+                    pardoned = logged();
                     Some(frames)
                 }
                 (_, frames) => frames,
             };
             let encode = encode.or_else(|| kept.encode.take());
-            kept.encode = self.encode(board, number, (encode, &mut frames), common)?;
+            let source = frames.as_mut().map(|frames| Source { frames, logged: &logged, pardoned });
+            kept.encode = self.encode(board, number, (encode, source), common)?;
             kept.demux = frames.map(Frames::into_demux);
-            if self.apart.is_some() && complaints() > pardoned {
-                board.misfit(Misfit("the decoder complains"));
-            }
             Ok(())
         });
         if let Err(mut failure) = encoded {
@@ -100,7 +110,7 @@ impl<'a> Segmented<'a> {
         &self,
         board: &Board<Tools<'a>>,
         number: usize,
-        (encode, frames): (Option<Encode>, &mut Option<Frames<'a>>),
+        (encode, mut source): (Option<Encode>, Option<Source<'_, 'a>>),
         common: &Common,
     ) -> Result<Option<Encode>, Failure> {
         let cannot = |error: Error| cannot_encode(self.plan, error, self.watch);
@@ -113,8 +123,10 @@ impl<'a> Segmented<'a> {
             }
         };
         loop {
-            let work = match (self.apart, &mut *frames) {
-                (Some(apart), Some(frames)) => apart.next(board, number, frames)?,
+            let work = match (self.apart, &mut source) {
+                (Some(apart), Some(Source { frames, logged, pardoned })) => {
+                    apart.next(board, number, frames, &|| logged() - *pardoned)?
+                }
                 _ => board.work(number),
             };
             let batch = match work {

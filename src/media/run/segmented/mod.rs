@@ -62,8 +62,6 @@ pub enum Ended {
     Done(Ran),
     /// The packets do not fit together; what was written is worth nothing.
     Misfit(Misfit),
-    /// The recording cannot be read in parts; what was written is worth nothing.
-    Indivisible(Misfit),
 }
 
 impl<'a> Segmented<'a> {
@@ -101,6 +99,9 @@ impl<'a> Segmented<'a> {
         let mut cutter = Cutter::new(self.feed, pieces, self.expected_samples, cores);
         let watched = Watched::of_this_thread();
         let mut frames = Some(frames);
+        if let (Some(_), Some(frames)) = (self.apart, &mut frames) {
+            frames.hide();
+        }
         let spent = Mutex::new(Spent::default());
         let spend = |add: &dyn Fn(&mut Spent, f64)| {
             add(&mut spent.lock().unwrap_or_else(PoisonError::into_inner), thread_seconds());
@@ -164,21 +165,23 @@ impl<'a> Segmented<'a> {
         if let Some(misfit) = splicer.joined.misfit {
             return Ok(Ended::Misfit(misfit));
         }
-        if let Some(misfit) = board.has_misfit() {
-            return Ok(Ended::Indivisible(misfit));
-        }
         if let Some(failure) = board.failure() {
             return Err(failure);
         }
         if !splicer.joined.is_whole {
             return Err(unexpected());
         }
+        let alone_because = match self.apart {
+            Some(_) if board.is_indivisible() => "source",
+            Some(_) => "busy",
+            None => cutter.alone_because(),
+        };
         let heard = match (self.apart, frames) {
             (Some(apart), _) => apart.heard().ok_or_else(unexpected)?,
             (None, Some(frames)) => Self::heard(&frames)?,
             (None, None) => return Err(unexpected()),
         };
-        let ran = self.finish(heard, splicer, listener, cutter.alone_because())?;
+        let ran = self.finish(heard, splicer, listener, alone_because)?;
         let spent = spent.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(Ended::Done(Ran { spent, ..ran }))
     }
@@ -260,11 +263,12 @@ impl<'a> Segmented<'a> {
             priming_heard: 0,
             tamed: heard.tamed,
             serial_because: joined.seams.is_empty().then_some(match joined.has_tried {
-                true => "no_seam",
-                false => alone_because,
+                true if alone_because != "source" => "no_seam",
+                _ => alone_because,
             }),
             seams: joined.seams,
             read: heard.read,
+            complaints: heard.complaints,
             spent: Spent::default(),
         })
     }

@@ -69,8 +69,8 @@ impl<T> Splicer<'_, T> {
                     self.joined.is_whole = true;
                     return Ok(());
                 }
-                Coded::NextLane => {
-                    lane += 1;
+                Coded::NextLane(next) => {
+                    lane = next;
                     self.joined.seams.push(self.joined.samples);
                     continue;
                 }
@@ -119,8 +119,7 @@ impl<T> Splicer<'_, T> {
             overlap.sound.extend(sound);
             self.write_until(border, &mut overlap.before)?;
             match finder.find(&mut overlap) {
-                Verdict::Seam(kept, dropped) => {
-                    self.board.drop_lane(lane);
+                Verdict::Seam(kept, dropped) if self.board.hand_over(lane, next_lane) => {
                     for packet in overlap.before.drain(..).take(kept) {
                         self.write(packet)?;
                     }
@@ -131,8 +130,8 @@ impl<T> Splicer<'_, T> {
                     lane = next_lane;
                 }
                 Verdict::Wait if !news.is_done => {}
-                // The sound ends with this lane, or there is no seam.
-                Verdict::Wait | Verdict::Never => {
+                // The sound ends with this lane, there is no seam, or nobody to go on behind it.
+                Verdict::Wait | Verdict::Never | Verdict::Seam(..) => {
                     self.board.drop_lane(next_lane);
                     (overlap.after, overlap.sound) = Default::default();
                 }

@@ -11,8 +11,8 @@ const MANY: usize = 32;
 pub enum Coded {
     /// These packets follow.
     Packets(Vec<Packet>),
-    /// The lane has no more, and another follows.
-    NextLane,
+    /// The lane has no more, and this one follows.
+    NextLane(usize),
     /// There is no more.
     End,
     /// Leave everything.
@@ -81,16 +81,17 @@ impl<T> Board<T> {
             if state.failure.is_some() {
                 return Coded::Stop;
             }
-            let lanes = state.lanes.len();
             let is_complete = state.is_complete;
+            let mut behind = state.lanes.iter().enumerate().skip(lane + 1);
+            let next = behind.find(|(_, next)| !next.is_dropped).map(|(number, _)| number);
             if let Some(own) = state.lanes.get_mut(lane) {
                 if !own.output.is_empty() {
                     let packets = std::mem::take(&mut own.output);
                     self.taken(&mut state, &[&packets]);
                     return Coded::Packets(packets);
                 }
-                if own.is_done && lane + 1 < lanes {
-                    return Coded::NextLane;
+                if let Some(next) = next.filter(|_| own.is_done) {
+                    return Coded::NextLane(next);
                 }
                 if own.is_done && is_complete {
                     return Coded::End;
@@ -135,16 +136,23 @@ impl<T> Board<T> {
         }
     }
 
+    /// Ends a lane behind which another one goes on, if that one does.
+    pub fn hand_over(&self, lane: usize, next: usize) -> bool {
+        let mut state = self.lock();
+        let goes_on = state.lanes.get(next).is_some_and(|next| !next.is_dropped);
+        if goes_on {
+            state.drop_lane(lane);
+            state.current = next;
+        }
+        drop(state);
+        self.fed.notify_all();
+        goes_on
+    }
+
     /// Ends a lane whose packets nobody wants any longer.
     pub fn drop_lane(&self, lane: usize) {
         let mut state = self.lock();
-        if let Some(own) = state.lanes.get_mut(lane) {
-            let border = own.border;
-            let bytes: usize = own.output.iter().map(Packet::size).sum();
-            *own =
-                Lane { border, is_fed: true, is_done: true, is_dropped: true, ..Lane::default() };
-            state.unwritten = state.unwritten.saturating_sub(bytes);
-        }
+        state.drop_lane(lane);
         self.fed.notify_all();
     }
 

@@ -15,7 +15,7 @@ pub use self::alone::Room;
 pub use self::apart::{COMPARED, Lanes, Turn};
 pub use self::join::{Coded, Next, Pair};
 use crate::media::failure::Failure;
-use crate::media::splice::{Batch, Misfit};
+use crate::media::splice::Batch;
 
 /// How often somebody who waits looks whether it is to stop, or whether a core is idle.
 const LOOK: Duration = Duration::from_millis(5);
@@ -50,8 +50,10 @@ struct State<T> {
     is_splicer_idle: bool,
     /// Why it all stops.
     failure: Option<Failure>,
-    /// Set when it is to begin anew, in another way.
-    misfit: Option<Misfit>,
+    /// Whether one of the lanes that read for themselves goes on to the end.
+    has_last: bool,
+    /// Whether that is because parts behind it would not be right.
+    is_indivisible: bool,
     /// The lane whose packets are written.
     current: usize,
 }
@@ -75,8 +77,12 @@ struct Lane {
     head: Vec<Batch>,
     /// How far a lane has read that reads for itself.
     position: i64,
+    /// Up to where its sound was shown.
+    shown: i64,
     /// Bytes of all its packets.
     given: usize,
+    /// Where in the file its first frame stands: timestamp and byte.
+    mark: Option<(i64, u64)>,
     /// Sums over the first frames behind the border, its own and those of the lane before.
     opening: [[Option<u64>; 2]; COMPARED],
 }
@@ -101,7 +107,8 @@ impl<T> Board<T> {
             unwritten: 0,
             is_splicer_idle: false,
             failure: None,
-            misfit: None,
+            has_last: false,
+            is_indivisible: false,
             current: 0,
         };
         Self {
@@ -188,8 +195,18 @@ impl<T> Board<T> {
 impl<T> State<T> {
     fn open(&mut self, tools: T, border: i64) {
         let number = self.lanes.len();
-        self.lanes.push(Lane { border, ..Lane::default() });
+        self.lanes.push(Lane { border, shown: border, ..Lane::default() });
         self.untaken.push_back((number, tools));
+    }
+
+    fn drop_lane(&mut self, lane: usize) {
+        if let Some(own) = self.lanes.get_mut(lane) {
+            let border = own.border;
+            let bytes: usize = own.output.iter().map(Packet::size).sum();
+            *own =
+                Lane { border, is_fed: true, is_done: true, is_dropped: true, ..Lane::default() };
+            self.unwritten = self.unwritten.saturating_sub(bytes);
+        }
     }
 }
 
