@@ -46,6 +46,8 @@ const AHEAD_BYTES: [usize; 2] = [10 << 20, 5 << 20];
 const GUESSED_BIT_RATE: u64 = 220_000;
 /// Samples of a batch at the least.
 const BATCH_SAMPLES: u64 = 1 << 14;
+/// libav's parser of bare FLAC tells a frame's place by what it has read ahead.
+const FLAC_PLACE_BYTES: u64 = 1 << 16;
 /// More cores than one reader keeps at work.
 const CORES_OF_ONE_READER: usize = 8;
 
@@ -91,8 +93,9 @@ pub struct Apart<'a> {
     total: u64,
     /// Bytes of packets that a lane gives ahead of its turn at the most.
     ahead: usize,
-    /// Whether the source's sound comes in frames that stand at the same places from wherever it is read.
-    has_frames: bool,
+    /// By how many bytes the places of a frame may differ as two readers see it; `None` where frames
+    /// stand at other places from wherever it is read.
+    place_bytes: Option<u64>,
     /// Whether a lane goes on past its border until the splicer drops it.
     overlaps: bool,
     /// Which samples behind a border the splicer wants to hear.
@@ -155,7 +158,11 @@ impl<'a> Apart<'a> {
             size: least..most,
             total,
             ahead: AHEAD_BYTES[usize::from(is_lossless)],
-            has_frames: !is_pcm,
+            place_bytes: (!is_pcm).then_some(if container == "flac" {
+                FLAC_PLACE_BYTES
+            } else {
+                0
+            }),
             overlaps: grid.is_some(),
             heard: grid.map_or(0..0, |grid| grid.heard),
             end: Mutex::default(),
@@ -208,7 +215,7 @@ impl<'a> Apart<'a> {
         let Some(mut frames) = Frames::open_part(plan, watch, reader, &part)? else {
             return Ok(None);
         };
-        board.mark(number, frames.mark().filter(|_| self.has_frames));
+        board.mark(number, frames.mark().filter(|_| self.place_bytes.is_some()));
         let shape = frames.filter().output_shape();
         frames.filter().set_frame_size(self.frame_size);
         Ok((shape.as_ref() == Some(&self.feed.shape)).then_some(frames))
@@ -227,8 +234,11 @@ impl<'a> Apart<'a> {
         };
         let has_passed = |position: i64| end.is_some_and(|end| position >= end);
         // What follows is the next lane's then, and only compared.
-        let had_passed = has_passed(frames.position());
-        let is_over = !self.overlaps && had_passed;
+        let is_over = !self.overlaps && has_passed(frames.position());
+        // Once, with the first frames behind the border.
+        let batch_before = i64::try_from(self.batch).unwrap_or(0);
+        let comes_to_next = has_passed(frames.position())
+            && !has_passed(frames.position().saturating_sub(batch_before));
         let compared = COMPARED as u64 * u64::from(self.frame_size);
         let count = if is_over { compared } else { self.batch };
         let is_enough = |position: i64| !self.overlaps && !is_over && has_passed(position);
@@ -250,8 +260,11 @@ impl<'a> Apart<'a> {
             batch.push(frame);
         }
         let has_ended = batch.is_empty();
-        let comes_to_next = is_over || (!had_passed && has_passed(frames.position()));
-        is_same &= !comes_to_next || board.is_marked(number, |pts| frames.stands(pts));
+        let stands_at = |timestamp: i64, byte: u64| {
+            let stands = frames.stands(timestamp);
+            stands.is_some_and(|stands| Some(stands.abs_diff(byte)) <= self.place_bytes)
+        };
+        is_same &= !comes_to_next || board.is_marked(number, stands_at);
         let is_regular = is_same && frames.is_regular() && complaints() == 0;
         if !is_regular {
             board.read_in_one(number, |position| self.forget_behind(position));

@@ -137,11 +137,11 @@ impl<T> Board<T> {
 
     /// Whether the first frame of the lane behind one stands where that one has found it, once it is
     /// known where it starts.
-    pub fn is_marked(&self, lane: usize, finds: impl FnOnce(i64) -> Option<u64>) -> bool {
+    pub fn is_marked(&self, lane: usize, stands_at: impl FnOnce(i64, u64) -> bool) -> bool {
         let state = self.lock();
         let next = state.lanes.iter().skip(lane + 1).find(|lane| !lane.is_dropped);
         let mark = next.and_then(|next| next.mark);
-        mark.is_none_or(|(timestamp, byte)| finds(timestamp) == Some(byte))
+        mark.is_none_or(|(timestamp, byte)| stands_at(timestamp, byte))
     }
 
     /// Says that from here on the recording is to be read in one: by `lane`, which goes on to its end.
