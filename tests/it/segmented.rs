@@ -222,7 +222,8 @@ fn cancel_a_full_disk_and_damage_are_as_on_one_core() {
     for format in formats {
         let done = |cores: usize| attempted_to(format, &bytes, cores, whole, &free).expect("done");
         let (one, four) = (done(1), done(4));
-        assert!(four.0.segments() > 2, "{format}: {} pieces", four.0.segments());
+        // Behind the damage one lane may go on alone.
+        assert!(four.0.segments() > 1, "{format}: {} pieces", four.0.segments());
         assert_eq!(one.0.samples, four.0.samples, "{format}");
         assert!(one.1 == four.1 || format != "flac", "{format}: other bytes");
         assert_eq!((codes(&one.0), codes(&four.0)), (vec!["damaged"], vec!["damaged"]));
