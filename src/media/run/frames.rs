@@ -140,7 +140,7 @@ impl<'a> Frames<'a> {
         if reader.seek(seconds.max(0.0)).is_err() || !reader.next(&mut decoded)? {
             return Ok(None);
         }
-        let first = decoded.pts().and_then(|pts| u64::try_from(pts - part.origin).ok());
+        let first = decoded.pts().and_then(|pts| u64::try_from(pts.checked_sub(part.origin)?).ok());
         let Some(first) = first.filter(|&first| first <= from && decoded.rate() == part.rates.0)
         else {
             return Ok(None);
@@ -218,7 +218,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Whether all went as if the source were whole and of one piece: its clock agrees with the count of
-    /// its samples, nothing was damaged, nothing had to be changed for the encoder.
+    /// its samples, every packet could be decoded, nothing had to be changed for the encoder.
     #[must_use]
     pub fn is_regular(&self) -> bool {
         let read = self.reader.read();
@@ -335,7 +335,8 @@ impl<'a> Frames<'a> {
             }
             self.places.push_back(place);
         }
-        let pts = self.decoded.pts().and_then(|pts| u64::try_from(pts - self.origin).ok());
+        let pts =
+            self.decoded.pts().and_then(|pts| u64::try_from(pts.checked_sub(self.origin)?).ok());
         self.is_steady &= pts == Some(self.filter.samples_in());
         self.filter.push(&mut self.decoded).map_err(|error| self.cannot_go_on(error))
     }

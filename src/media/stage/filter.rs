@@ -25,7 +25,7 @@ pub struct Filter {
     scratch: frame::Audio,
 }
 
-/// Where a part of a recording starts that is decoded for itself.
+/// Where the sound of a part comes from, and what of it is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Where the first frame handed in starts, in samples of the source.
@@ -69,7 +69,7 @@ impl Filter {
             main: AudioGraph::build(&shape, &chain)?,
             shape,
             start: 0,
-            end: plan.source_samples,
+            end: None,
             lead: Lead::default(),
             samples_in: start.first,
             adapter: None,

@@ -1,4 +1,5 @@
 //! Every core: one thread reads, decodes and cuts; lanes encode pieces; a splicer joins their packets.
+//! Or lanes read for themselves, each a part of the recording: [`apart`].
 //!
 //! Where no core is idle, the newest lane simply goes on, and the result is the serial driver's. A
 //! piece ends when another core can take the next one and it is long enough to pay.
