@@ -104,7 +104,7 @@ impl App {
         let executor = Executor::new(
             storage,
             config.jobs.limits,
-            Cores::of_this_machine(config.workers),
+            Cores::of_this_machine(config.workers).served(),
             Some(Arc::new(crash_record)),
         );
         let pool = Pool::start(&jobs, &executor, config.workers);

@@ -52,6 +52,11 @@ impl Executor {
         Self { storage, limits, cores, crash_record }
     }
 
+    /// Keeps a core for each of so many conversions that are about to be carried out.
+    pub fn expect(&self, conversions: usize) {
+        self.cores.expect(conversions);
+    }
+
     /// Converts the claimed job's source and stores the result under its final name. Blocks.
     ///
     /// The file is nobody's until the store's guarded update names it; [`Self::discard`] removes
@@ -67,6 +72,7 @@ impl Executor {
     ) -> Result<Published, Failure> {
         let _at_work =
             self.crash_record.as_ref().map(|record| record.enter(claimed.lease.job.bytes()));
+        let seat = self.cores.of(claimed.owner.bytes()).join();
         let request = request_of(&claimed.options).map_err(|error| {
             Failure::new(FailureCode::OptionUnsupported, Stage::Reading, error.to_string())
         })?;
@@ -81,7 +87,7 @@ impl Executor {
             request,
             adjustment: None,
             limits: self.limits,
-            cores: self.cores.of(claimed.owner.bytes()),
+            cores: seat,
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),
         };

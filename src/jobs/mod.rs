@@ -8,6 +8,7 @@ pub mod error;
 pub mod exec;
 pub mod files;
 pub mod intake;
+mod line;
 pub mod live;
 pub mod model;
 pub mod pool;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::JobsError;
 use super::exec::{Begun, Executor};
+use super::line;
 use super::live::Running;
 use super::model::StoredError;
 use super::service::Jobs;
@@ -48,6 +49,7 @@ impl Pool {
     pub fn start(jobs: &Jobs, executor: &Executor, workers: usize) -> Self {
         let stop = CancellationToken::new();
         let mut set = JoinSet::new();
+        set.spawn(line::tell(jobs.clone(), executor.clone(), workers, stop.clone()));
         for _ in 0..workers.max(1) {
             let worker =
                 Worker { jobs: jobs.clone(), executor: executor.clone(), stop: stop.clone() };
@@ -97,7 +99,10 @@ impl Worker {
             // Subscribed before looking: a job that comes in between is not slept through.
             let woken = self.jobs.wake().notified();
             match self.jobs.claim(LEASE).await {
-                Ok(Some(claimed)) => self.run(claimed).await,
+                Ok(Some(claimed)) => {
+                    self.jobs.line_moved().notify_one();
+                    self.run(claimed).await;
+                }
                 Ok(None) => tokio::select! {
                     () = woken => {}
                     () = sleep(IDLE) => self.reclaim().await,

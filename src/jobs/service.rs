@@ -48,6 +48,7 @@ struct Inner {
     files: Files,
     live: Live,
     wake: Notify,
+    line_moved: Notify,
     clock: Clock,
     settings: Settings,
     instance: Uuid,
@@ -72,6 +73,7 @@ impl Jobs {
             store,
             live: Live::default(),
             wake: Notify::new(),
+            line_moved: Notify::new(),
             clock,
             settings,
             instance: Uuid::now_v7(),
@@ -214,7 +216,7 @@ impl Jobs {
             return Err(error);
         }
         tracing::info!(job = %job.id, bytes = job.bytes, "taken in");
-        self.0.wake.notify_one();
+        self.has_grown();
         Ok(job.id)
     }
 
@@ -320,7 +322,7 @@ impl Jobs {
         if !self.0.store.retry(id).await? {
             return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
         }
-        self.0.wake.notify_one();
+        self.has_grown();
         self.get(asker, id).await
     }
 
@@ -394,8 +396,19 @@ impl Jobs {
         &self.0.store
     }
 
+    /// A job may be claimed.
     pub(super) fn wake(&self) -> &Notify {
         &self.0.wake
+    }
+
+    /// The line of those that wait for a worker is another.
+    pub(super) fn line_moved(&self) -> &Notify {
+        &self.0.line_moved
+    }
+
+    fn has_grown(&self) {
+        self.0.wake.notify_one();
+        self.0.line_moved.notify_one();
     }
 
     pub(super) fn now(&self) -> i64 {

@@ -1,16 +1,22 @@
 //! How many cores the conversions of this process work on, and who has how many.
 //!
-//! Every conversion has one, however many there are. What is left over is lent out lane by lane: to
-//! each owner as much as to the others, and of that to each of their conversions; a lane is given
-//! back when its piece is done.
+//! Every conversion has one, however many there are. What neither they nor those in line for a worker
+//! need is lent out lane by lane: to each owner as much as to the others, and of that to each of their
+//! conversions; a lane is given back when its piece is done.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Files that are uploaded together arrive within this time of one another.
+const TOGETHER: Duration = Duration::from_millis(300);
 
 /// The cores of a process, or what of them it may use.
 #[derive(Clone, Debug)]
 pub struct Cores {
     total: usize,
+    /// Whether other conversions may come at any moment.
+    is_served: bool,
     owner: Owner,
     state: Arc<Mutex<State>>,
 }
@@ -24,6 +30,8 @@ struct State {
     conversions: HashMap<Owner, usize>,
     /// Lanes at work, the first of each conversion included.
     lanes: usize,
+    /// Conversions that are about to take part.
+    in_line: usize,
 }
 
 impl State {
@@ -38,7 +46,8 @@ impl Cores {
     /// So many cores, at least one.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self { total: total.max(1), owner: Owner::default(), state: Arc::default() }
+        let (owner, state) = (Owner::default(), Arc::default());
+        Self { total: total.max(1), is_served: false, owner, state }
     }
 
     /// All that the system lets this process use, up to `most`.
@@ -47,20 +56,32 @@ impl Cores {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from).min(most))
     }
 
+    /// The same cores in a server, where conversions come at any moment.
+    #[must_use]
+    pub fn served(self) -> Self {
+        Self { is_served: true, ..self }
+    }
+
     /// The same cores, for conversions of this owner.
     #[must_use]
     pub fn of(&self, owner: Owner) -> Self {
         Self { owner, ..self.clone() }
     }
 
-    /// Takes part, with the one core that everybody has and up to `most` in all.
+    /// Takes part, with the one core that everybody has.
     #[must_use]
-    pub fn join(&self, most: usize) -> Share {
+    pub fn join(&self) -> Seat {
         let mut state = self.lock();
         *state.conversions.entry(self.owner).or_default() += 1;
         state.lanes += 1;
         drop(state);
-        Share { cores: self.clone(), most: most.clamp(1, self.total), used: Arc::default() }
+        Seat(Arc::new(Joined { cores: self.clone() }))
+    }
+
+    /// Says how many conversions are about to take part: a core for each is not lent out. To split a
+    /// recording costs more than to convert another beside it.
+    pub fn expect(&self, conversions: usize) {
+        self.lock().in_line = conversions;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -68,10 +89,39 @@ impl Cores {
     }
 }
 
-/// The part of one conversion. Its own core goes back when it is dropped.
+/// One conversion among others, from its first read to its last write. Its own core goes back when
+/// the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Seat(Arc<Joined>);
+
+#[derive(Debug)]
+struct Joined {
+    cores: Cores,
+}
+
+impl Seat {
+    /// Cores to encode on, up to `most` in all.
+    #[must_use]
+    pub fn share(&self, most: usize) -> Share {
+        Share { seat: self.clone(), most: most.clamp(1, self.0.cores.total), used: Arc::default() }
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        let mut state = self.cores.lock();
+        if let Some(conversions) = state.conversions.get_mut(&self.cores.owner) {
+            *conversions -= 1;
+        }
+        state.conversions.retain(|_, conversions| *conversions > 0);
+        state.lanes -= 1;
+    }
+}
+
+/// What one conversion encodes on.
 #[derive(Debug)]
 pub struct Share {
-    cores: Cores,
+    seat: Seat,
     most: usize,
     used: Arc<Mutex<Use>>,
 }
@@ -92,49 +142,46 @@ impl Share {
         self.most
     }
 
+    /// How long to wait for other conversions before a recording is split at the cost of encoding a
+    /// good deal of it twice: they often come together.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        if self.seat.0.cores.is_served { TOGETHER } else { Duration::ZERO }
+    }
+
     /// A core for another lane: its own, or one that is idle and that no other conversion has a
     /// better right to.
     #[must_use]
     pub fn core(&self) -> Option<Core> {
-        let mut state = self.cores.lock();
+        let cores = &self.seat.0.cores;
+        let mut state = cores.lock();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let is_own = !used.own;
         if is_own {
             used.own = true;
         } else {
-            let fair = state.fair(self.cores.total, self.cores.owner).min(self.most);
-            if state.lanes >= self.cores.total || used.lent + 1 >= fair {
+            let fair = state.fair(cores.total, cores.owner).min(self.most);
+            if state.lanes + state.in_line >= cores.total || used.lent + 1 >= fair {
                 return None;
             }
             state.lanes += 1;
             used.lent += 1;
         }
-        Some(Core { cores: self.cores.clone(), used: Arc::clone(&self.used), is_own })
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut state = self.cores.lock();
-        if let Some(conversions) = state.conversions.get_mut(&self.cores.owner) {
-            *conversions -= 1;
-        }
-        state.conversions.retain(|_, conversions| *conversions > 0);
-        state.lanes -= 1;
+        Some(Core { seat: self.seat.clone(), used: Arc::clone(&self.used), is_own })
     }
 }
 
 /// A core that a lane works on, until this is dropped.
 #[derive(Debug)]
 pub struct Core {
-    cores: Cores,
+    seat: Seat,
     used: Arc<Mutex<Use>>,
     is_own: bool,
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        let mut state = self.cores.lock();
+        let mut state = self.seat.0.cores.lock();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_own {
             used.own = false;
@@ -152,10 +199,10 @@ mod tests {
     #[test]
     fn one_conversion_gets_all_and_several_get_as_much_each() {
         let cores = Cores::new(4);
-        let first = cores.join(usize::MAX);
+        let first = cores.join().share(usize::MAX);
         let mut lanes: Vec<_> = (0..4).map(|_| first.core().expect("idle")).collect();
         assert!(first.core().is_none(), "all four are at work");
-        let second = cores.join(usize::MAX);
+        let second = cores.join().share(usize::MAX);
         let own = second.core().expect("everybody has one");
         assert!(second.core().is_none());
         lanes.pop();
@@ -170,7 +217,7 @@ mod tests {
         let all = [second.core(), second.core()];
         assert!(all.iter().all(Option::is_some) && second.core().is_none());
         drop((own, its, all, second));
-        let alone = cores.join(2);
+        let alone = cores.join().share(2);
         let lanes = [alone.core(), alone.core(), alone.core()];
         assert_eq!(lanes.iter().flatten().count(), 2, "no more than it may");
         drop((lanes, alone));
@@ -182,12 +229,33 @@ mod tests {
     fn an_owner_with_many_conversions_has_no_more_than_one_with_one() {
         let cores = Cores::new(8);
         let (many, one) = (cores.of([1; 16]), cores.of([2; 16]));
-        let batch: Vec<_> = (0..4).map(|_| many.join(usize::MAX)).collect();
-        let alone = one.join(usize::MAX);
+        let batch: Vec<_> = (0..4).map(|_| many.join().share(usize::MAX)).collect();
+        let alone = one.join().share(usize::MAX);
         let lanes: Vec<_> =
             std::iter::repeat_with(|| alone.core()).map_while(|core| core).collect();
         assert_eq!(lanes.len(), 4, "half of eight, of which the four others keep theirs");
         let first: Vec<_> = batch.iter().flat_map(|share| [share.core(), share.core()]).collect();
         assert_eq!(first.iter().flatten().count(), 4, "one each");
+    }
+
+    #[test]
+    fn cores_are_kept_for_those_in_line() {
+        let cores = Cores::new(4);
+        cores.expect(2);
+        let first = cores.join().share(usize::MAX);
+        let lanes = [first.core(), first.core(), first.core()];
+        assert_eq!(lanes.iter().flatten().count(), 2, "two are kept");
+        cores.expect(1);
+        let second = cores.join().share(usize::MAX);
+        assert!(second.core().is_some() && second.core().is_none());
+        cores.expect(0);
+        assert!(first.core().is_none(), "it has its half");
+        cores.expect(100);
+        drop((lanes, first));
+        let own = second.core().expect("everybody has one");
+        assert!(second.core().is_none());
+        cores.expect(0);
+        assert!(second.core().is_some());
+        drop(own);
     }
 }

@@ -4,6 +4,8 @@
     tests/bench/bench.py speed   CPU time and peak memory of conversions, in pairs, same minute
     tests/bench/bench.py memory  a two-hour WAV to MP3; a 1 GiB upload
     tests/bench/bench.py polling status answers while every worker is busy
+    tests/bench/bench.py sharing eight jobs at once, split and whole; five seconds beside two hours
+    tests/bench/bench.py beside  every core and one while another program keeps a core busy
 
 What one file takes on every core, `audiomill bench speed` measures.
 
@@ -12,6 +14,7 @@ in the working folder when it is there, else 3 minutes made of tones and noise.
 """
 
 import http.client
+import json
 import os
 import re
 import statistics
@@ -173,8 +176,88 @@ def polling(folder):
     server.stop()
 
 
+def recording(folder, seconds):
+    """A WAV of so many seconds: music.wav over and over, or tones and noise."""
+    path = f"{folder}/{seconds}.wav"
+    if os.path.exists("music.wav"):
+        ffmpeg("-stream_loop", "-1", "-i", "music.wav", "-t", str(seconds), path)
+    else:
+        ffmpeg("-f", "lavfi", "-i", SYNTHETIC.format(seconds), path)
+    return path
+
+
+def sharing(folder):
+    server = Server(folder, MAX_UPLOAD_MB="4096", WORKERS=str(os.cpu_count()))
+    connection = server.connect()
+
+    def upload(path, **options):
+        with open(path, "rb") as file:
+            content = file.read()
+        _, body = server.upload(len(content), content, **options)
+        return re.search(r'"job_id":"([^"]+)"', body).group(1)
+
+    def status(job):
+        connection.request("GET", f"/status/{job}", headers={"x-api-key": KEY})
+        return json.loads(connection.getresponse().read())
+
+    def wait(jobs):
+        for job in jobs:
+            while (now := status(job)["status"]) not in ("done", "failed"):
+                time.sleep(0.01)
+            if now == "failed":
+                sys.exit(f"failed: {status(job)}")
+
+    source = recording(folder, 180)
+    print(f"8 jobs of 3 minutes at once, {os.cpu_count()} cores, split and whole in turn, {ROUNDS} rounds\n")
+    print("| target | split s | whole s | ratio | parts of the jobs |")
+    print("|---|---|---|---|---|")
+    for options in ({"format": "mp3", "bitrate": "192k"}, {"format": "opus"}, {"format": "m4a"}, {"format": "flac", "quality": "12"}):
+        times = {"0": [], "1": []}
+        for round_number in range(ROUNDS):
+            for threads in ("0", "1") if round_number % 2 else ("1", "0"):
+                started = time.monotonic()
+                jobs = [upload(source, threads=threads, **options) for _ in range(8)]
+                wait(jobs)
+                times[threads].append(time.monotonic() - started)
+                if threads == "0":
+                    parts = [status(job)["job"]["output"]["segments"] for job in jobs]
+        ratio = statistics.median(a / b for a, b in zip(times["0"], times["1"]))
+        print(f"| {options['format']} | {statistics.median(times['0']):.2f} | {statistics.median(times['1']):.2f} | {ratio:.3f} | {parts} |", flush=True)
+
+    long = upload(recording(folder, 7200), format="mp3", bitrate="192k")
+    five = recording(folder, 5)
+    times = []
+    while status(long)["status"] == "queued":
+        time.sleep(0.01)
+    while len(times) < ROUNDS and status(long)["status"] not in ("done", "failed"):
+        time.sleep(1)
+        started = time.monotonic()
+        wait([upload(five, format="mp3")])
+        times.append(time.monotonic() - started)
+    print(f"\n5 s of sound beside 2 h: {len(times)} of {ROUNDS} before the long one was done, "
+          f"median {statistics.median(times):.2f} s, longest {max(times):.2f} s")
+    server.stop()
+
+
+def beside(folder):
+    source = recording(folder, 180)
+    print(f"3 minutes of stereo while one other process computes, {os.cpu_count()} cores; median of {ROUNDS} pairs\n")
+    print("| target | every core s | one core s | ratio |")
+    print("|---|---|---|---|")
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        for end, options in (("mp3", ["--bitrate", "192k"]), ("opus", ["--bitrate", "128k"]), ("ogg", ["--quality", "5"]),
+                             ("m4a", ["--bitrate", "160k"]), ("flac", []), ("alac", [])):
+            of = lambda threads: measured([BINARY, "convert", source, f"{folder}/out.{end}", "--format", end, "--force", "--threads", threads, *options])[1]
+            pairs = [(of("0"), of("1")) if n % 2 else tuple(reversed((of("1"), of("0")))) for n in range(ROUNDS)]
+            median = lambda pick: statistics.median(map(pick, pairs))
+            print(f"| {end} | {median(lambda p: p[0]):.2f} | {median(lambda p: p[1]):.2f} | {median(lambda p: p[0] / p[1]):.3f} |", flush=True)
+    finally:
+        other.kill()
+
+
 if __name__ == "__main__":
-    tables = {"speed": speed, "memory": memory, "polling": polling}
+    tables = {"speed": speed, "memory": memory, "polling": polling, "sharing": sharing, "beside": beside}
     if len(sys.argv) < 2 or sys.argv[1] not in tables:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:

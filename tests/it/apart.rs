@@ -37,7 +37,7 @@ impl Attempt<'_> {
             request: parse(None, self.options.iter().copied()).expect("options"),
             adjustment: None,
             limits: Limits::default(),
-            cores: Cores::new(self.cores),
+            cores: Cores::new(self.cores).join(),
             cancel: self.cancel.clone(),
             progress: Arc::new(Progress::default()),
         };

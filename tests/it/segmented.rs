@@ -35,7 +35,7 @@ fn requested(source: &Path, request: Request, cores: usize) -> (Output, Vec<u8>)
         request,
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(cores),
+        cores: Cores::new(cores).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -180,7 +180,7 @@ fn attempted_to(
         request: parse(None, [("format", format), ("reencode", "always")]).expect("options"),
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(cores),
+        cores: Cores::new(cores).join(),
         cancel: cancel.clone(),
         progress: Arc::new(Progress::default()),
     };
@@ -295,7 +295,7 @@ fn a_disk_that_stands_still_holds_the_encoders_up() {
         request: parse(None, [("format", "wav"), ("bit_depth", "24")]).expect("options"),
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(4),
+        cores: Cores::new(4).join(),
         cancel: CancelToken::default(),
         progress: Arc::clone(&progress),
     };

@@ -10,7 +10,7 @@ use ffmpeg_next::format::context::Input;
 
 use self::warnings::{damage_warning, loudness_warning, priming_warning, tamed_warning};
 use super::catalog::Catalog;
-use super::cores::Cores;
+use super::cores::{Cores, Seat};
 use super::failure::{Failure, FailureCode, Stage, Warning};
 use super::ffi::log::CaptureGuard;
 use super::io::{IoFault, Sink, Source, Watch};
@@ -42,8 +42,8 @@ pub struct Conversion {
     pub adjustment: Option<Adjustment>,
     /// Ceilings.
     pub limits: Limits,
-    /// Cores, shared with other conversions.
-    pub cores: Cores,
+    /// Its place among other conversions, with which it shares cores.
+    pub cores: Seat,
     /// Stops it.
     pub cancel: CancelToken,
     /// Told how far it is.
@@ -162,7 +162,7 @@ pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Fa
         request: Request::new(Format::Wav),
         adjustment: None,
         limits: *limits,
-        cores: Cores::new(1),
+        cores: Cores::new(1).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -312,7 +312,7 @@ impl Work<'_> {
         expected_seconds: Option<f64>,
     ) -> Result<Ran, Failure> {
         let reopen = || self.reopen();
-        let run = |cores: &Cores, input: Input| {
+        let run = |most: usize, input: Input| {
             let run = Run {
                 reopen: &reopen,
                 plan,
@@ -320,17 +320,17 @@ impl Work<'_> {
                 watch: &self.watch,
                 sink: &self.sink,
                 metadata,
-                cores,
+                share: self.conversion.cores.share(most),
                 expected_seconds,
             };
             run.carry_out(Demux::new(input, plan.stream))
         };
-        match run(&self.conversion.cores, input)? {
+        match run(plan.threads, input)? {
             Ended::Done(ran) => Ok(ran),
             Ended::Misfit(misfit) => {
                 tracing::warn!(why = misfit.0, "pieces do not fit together: encoding in one");
                 self.start_again()?;
-                match run(&Cores::new(1), self.reopen()?)? {
+                match run(1, self.reopen()?)? {
                     Ended::Done(ran) => Ok(Ran { serial_because: Some("misfit"), ..ran }),
                     Ended::Misfit(misfit) => {
                         Err(Failure::new(FailureCode::Internal, Stage::Encoding, misfit.0))

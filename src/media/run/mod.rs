@@ -18,7 +18,7 @@ use self::opening::Opened;
 use self::reader::Reader;
 use self::segmented::apart::{Apart, Opening, Reopen};
 use self::segmented::{Ended, Segmented};
-use super::cores::Cores;
+use super::cores::Share;
 use super::failure::Failure;
 use super::io::{Sink, Watch};
 use super::limits::Limits;
@@ -39,8 +39,8 @@ pub struct Run<'a> {
     pub sink: &'a Sink,
     /// What stands beside the sound.
     pub metadata: &'a Metadata,
-    /// What it may share with other conversions.
-    pub cores: &'a Cores,
+    /// Cores to encode on.
+    pub share: Share,
     /// Seconds of sound that will come, as far as the source says.
     pub expected_seconds: Option<f64>,
     /// Opens the source once more, for parts that are read apart.
@@ -54,11 +54,10 @@ impl Run<'_> {
     /// # Errors
     /// A [`Failure`]; the caller attaches the log lines and throws the sink's content away.
     pub fn carry_out(&self, demux: Demux) -> Result<Ended, Failure> {
-        let share = self.cores.join(self.plan.threads);
         let reader = Reader::open(self.plan, self.limits, self.watch, demux)?;
         let mut frames = Frames::open(self.plan, self.watch, reader)?;
         let opened = opening::open(self.plan, self.watch, &mut frames, self.sink, self.metadata)?;
-        let splice = if share.most() > 1 {
+        let splice = if self.share.most() > 1 {
             Splice::of(self.plan, opened.encode.encoder(), &opened.feed.shape)
         } else {
             Err("one_core")
@@ -72,7 +71,7 @@ impl Run<'_> {
             Ok(splice) => splice,
             Err(because) => return serial(frames, opened, because),
         };
-        let amount = (share.most(), expected_samples);
+        let amount = (self.share.most(), expected_samples);
         let Opened { feed, encode, mux } = opened;
         let Self { plan, limits, watch, reopen, .. } = *self;
         let opening = Opening { plan, limits, watch, reopen };
@@ -84,7 +83,7 @@ impl Run<'_> {
             plan: self.plan,
             watch: self.watch,
             sink: self.sink,
-            share: &share,
+            share: &self.share,
             expected_samples,
             feed: &feed,
             apart: apart.as_ref(),

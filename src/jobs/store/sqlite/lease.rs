@@ -81,9 +81,17 @@ struct ClaimRow {
     errors: i64,
 }
 
+/// Which jobs can be claimed at the time `$1`. Of the jobs that were running when a process died
+/// without a word, only one runs at a time.
+macro_rules! is_ready {
+    () => {
+        "status = 'queued' AND run_after <= $1 AND (suspect = 0 OR NOT EXISTS \
+         (SELECT 1 FROM jobs WHERE status = 'processing' AND suspect = 1))"
+    };
+}
+
 impl Store {
-    /// Takes the first job in line, if there is one this moment. Of the jobs that were running
-    /// when a process died without a word, only one runs at a time.
+    /// Takes the first job in line, if there is one this moment.
     ///
     /// # Errors
     /// What the database says.
@@ -96,15 +104,14 @@ impl Store {
     ) -> Result<Option<Claimed>, JobsError> {
         let token = Uuid::new_v4().to_string();
         let mut tx = self.db.begin().await?;
-        let row: Option<ClaimRow> = sqlx::query_as(
+        let row: Option<ClaimRow> = sqlx::query_as(concat!(
             "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started_at = $1, \
              lease_owner = $2, lease_token = $3, lease_until = $4, lease_boot = $5 \
-             WHERE id = (SELECT id FROM jobs WHERE status = 'queued' AND run_after <= $1 \
-             AND (suspect = 0 OR NOT EXISTS \
-             (SELECT 1 FROM jobs WHERE status = 'processing' AND suspect = 1)) \
-             ORDER BY priority DESC, created_at, id LIMIT 1) \
+             WHERE id = (SELECT id FROM jobs WHERE ",
+            is_ready!(),
+            " ORDER BY priority DESC, created_at, id LIMIT 1) \
              RETURNING id, owner_id, options, attempt, errors",
-        )
+        ))
         .bind(now)
         .bind(owner.to_string())
         .bind(&token)
@@ -131,6 +138,23 @@ impl Store {
             attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
             errors: u32::try_from(row.errors).unwrap_or(u32::MAX),
         }))
+    }
+
+    /// How many jobs could be claimed this moment, counted up to `most`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn ready(&self, now: i64, most: usize) -> Result<usize, JobsError> {
+        let count: i64 = sqlx::query_scalar(concat!(
+            "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE ",
+            is_ready!(),
+            " LIMIT $2) ready",
+        ))
+        .bind(now)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_one(self.db.reader())
+        .await?;
+        Ok(usize::try_from(count).unwrap_or(0))
     }
 
     /// Prolongs a lease. Whether it still holds.

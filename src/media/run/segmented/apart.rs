@@ -12,6 +12,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::frame;
@@ -35,6 +36,8 @@ use crate::base::least_common_multiple;
 
 /// Seconds of sound in a part at the least where parts overlap, and where they do not.
 const PART_SECONDS: [u64; 2] = [8, 4];
+/// What is encoded twice for each part is worth a moment's thought from here on.
+const COSTLY_SECONDS: u64 = 5;
 /// How many times what is encoded twice a part has at the least.
 const OVERLAPS: u64 = 4;
 /// Bytes that a part becomes at the most, of lossy targets and of lossless ones: they wait until the lane
@@ -98,6 +101,8 @@ pub struct Apart<'a> {
     place_bytes: Option<u64>,
     /// Whether a lane goes on past its border until the splicer drops it.
     overlaps: bool,
+    /// Whether seconds of the sound are encoded twice for each part.
+    is_costly: bool,
     /// Which samples behind a border the splicer wants to hear.
     heard: Range<u64>,
     /// What came out in the end.
@@ -164,6 +169,7 @@ impl<'a> Apart<'a> {
                 0
             }),
             overlaps: grid.is_some(),
+            is_costly: settled > rate * COSTLY_SECONDS,
             heard: grid.map_or(0..0, |grid| grid.heard),
             end: Mutex::default(),
         })
@@ -171,8 +177,11 @@ impl<'a> Apart<'a> {
 
     /// Opens lanes for the parts one after the other, whenever a core is idle.
     pub fn share_out(&self, board: &Board<Tools<'_>>, share: &Share, work: &mut dyn FnMut()) {
+        let patience = if self.is_costly { share.patience() } else { Duration::ZERO };
+        let until = Instant::now() + patience;
         let mut next = |lanes: Lanes| match self.next_border(lanes, share.most()) {
             None => Some(None),
+            Some(_) if Instant::now() < until => None,
             Some(border) => share.core().map(|core| Some((Tools::of(core), border))),
         };
         while board.open_part(&mut next) {
