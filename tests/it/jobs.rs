@@ -129,6 +129,27 @@ fn cancelled_and_tried_again_at_once_it_shows_the_new_attempt() {
 }
 
 #[test]
+fn no_job_is_split_while_others_wait() {
+    let server = Server::with(&[("WORKERS", "2")]);
+    let client = server.client();
+    let ahead = [(); 2].map(|()| client.submit(&saved(&server, "long.wav", 1200), &[]));
+    let options = [("format", "flac"), ("quality", "12")];
+    let batch: Vec<String> =
+        (0..6).map(|_| client.submit(&saved(&server, "a.wav", 60), &options)).collect();
+    for id in ahead {
+        assert_eq!(client.post(&format!("/api/v1/jobs/{id}/cancel")).status, 202);
+    }
+    let ended: Vec<_> = batch.iter().map(|id| client.wait(id)).collect();
+    assert!(ended.iter().all(|status| status["status"] == "done"), "{ended:?}");
+    // Behind the last but one a core is idle again.
+    for status in &ended[..4] {
+        let output = &status["job"]["output"];
+        assert_eq!(output["segments"], 1, "{output}");
+        assert_eq!(output["serial_because"], "busy", "{output}");
+    }
+}
+
+#[test]
 fn waiting_jobs_know_their_place_and_the_line_has_an_end() {
     let server = Server::with(&[("WORKERS", "1"), ("QUEUE_LIMIT", "2")]);
     let client = server.client();
