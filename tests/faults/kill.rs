@@ -10,15 +10,23 @@ fn check_whole(server: &Server, id: &str, samples: u64) {
     assert_eq!(download.status, 200);
     let file = server.folder.path().join("got.flac");
     std::fs::write(&file, &download.body).expect("a file");
-    assert_eq!(decoded_samples(&file), samples, "the download is whole");
+    let decoded = decoded_samples(&file);
+    // The command gives all of the last AAC frame.
+    let padded = if download.header("content-type") == Some("audio/mp4") { 1024 } else { 1 };
+    assert!((samples..samples + padded).contains(&decoded), "{decoded} of {samples} samples");
 }
 
 #[test]
 fn a_conversion_that_is_killed_is_finished_by_the_next_start() {
     // On every core: one that reads for all, and each for itself.
-    for options in
-        [&[("format", "flac"), ("quality", "12")], &[("format", "mp3"), ("quality", "0")]]
-    {
+    let targets = [
+        [("format", "flac"), ("quality", "12")],
+        [("format", "mp3"), ("quality", "0")],
+        [("format", "opus"), ("bitrate", "128k")],
+        [("format", "ogg"), ("quality", "5")],
+        [("format", "m4a"), ("bitrate", "160k")],
+    ];
+    for options in &targets {
         let server = Server::with(&[]);
         let client = server.client();
         let answer = client.upload("long.wav", &plain_wav(600), options);
@@ -28,9 +36,10 @@ fn a_conversion_that_is_killed_is_finished_by_the_next_start() {
         });
         let server = server.kill_and_restart();
         let status = server.client().wait(&id);
-        assert_eq!(status["status"], "done", "{status}");
+        assert_eq!(status["status"], "done", "{options:?}: {status}");
         assert_eq!(status["job"]["progress"]["attempt"], 2);
-        check_whole(&server, &id, 600 * 44_100);
+        let rate = status["job"]["output"]["sample_rate"].as_u64().expect("a rate");
+        check_whole(&server, &id, 600 * rate);
         assert_eq!(server.files().len(), 2, "source and result, nothing of the first attempt");
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::recording::plain_wav;
+use crate::support::recording::{music, plain_wav};
 use crate::support::{Server, wait_for};
 
-fn running_job(server: &Server, seconds: u32) -> String {
+const FLAC: [(&str, &str); 2] = [("format", "flac"), ("quality", "12")];
+
+fn running_job(server: &Server, wav: &[u8], options: &[(&str, &str)]) -> String {
     let client = server.client();
-    let options = [("format", "flac"), ("quality", "12")];
-    let answer = client.upload("a.wav", &plain_wav(seconds), &options);
+    let answer = client.upload("a.wav", wav, options);
     let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
     wait_for("it runs", 60, || client.status(&id)["progress"].as_f64().is_some_and(|p| p > 0.5));
     id
@@ -16,31 +17,53 @@ fn running_job(server: &Server, seconds: u32) -> String {
 
 #[test]
 fn work_that_can_be_finished_is_finished() {
-    let mut server = Server::with(&[("WORKERS", "1")]);
-    let id = running_job(&server, 120);
-    server.signal("-TERM");
-    let status = server.wait_exit(Duration::from_secs(30));
-    assert_eq!(status.code(), Some(0), "{}", server.log());
-    let server = server.restart();
-    let status = server.client().wait(&id);
-    assert_eq!(
-        (status["status"].as_str(), status["job"]["progress"]["attempt"].as_u64()),
-        (Some("done"), Some(1))
-    );
+    // On one core, and on more: read by one, and each for itself.
+    let cases: [(&str, &[(&str, &str)]); 5] = [
+        ("1", &FLAC),
+        ("2", &FLAC),
+        ("2", &[("format", "mp3"), ("quality", "0")]),
+        ("2", &[("format", "opus")]),
+        ("2", &[("format", "m4a")]),
+    ];
+    for (workers, options) in cases {
+        let mut server = Server::with(&[("WORKERS", workers)]);
+        let id = running_job(&server, &plain_wav(180), options);
+        server.signal("-TERM");
+        let status = server.wait_exit(Duration::from_secs(30));
+        assert_eq!(status.code(), Some(0), "{}", server.log());
+        let server = server.restart();
+        let status = server.client().wait(&id);
+        assert_eq!(
+            (status["status"].as_str(), status["job"]["progress"]["attempt"].as_u64()),
+            (Some("done"), Some(1)),
+            "{options:?}: {status}"
+        );
+    }
 }
 
 #[test]
 fn work_that_cannot_is_handed_back_and_done_later() {
-    let mut server = Server::with(&[("WORKERS", "1")]);
-    let id = running_job(&server, 2400);
-    let started = Instant::now();
-    server.signal("-TERM");
-    let status = server.wait_exit(Duration::from_secs(30));
-    assert_eq!(status.code(), Some(0), "{}", server.log());
-    assert!(started.elapsed() < Duration::from_secs(25));
-    let server = server.restart();
-    wait_for("it runs again", 30, || server.client().status(&id)["status"] == "processing");
-    assert_eq!(server.client().request("DELETE", &format!("/api/v1/jobs/{id}"), None).status, 204);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Small to upload and long to encode.
+    let narrow = music(folder.path(), "a.wav", 7200, &["-ar", "8000", "-ac", "1"]);
+    let narrow = std::fs::read(narrow).expect("read");
+    let wide = [("format", "m4a"), ("sample_rate", "96000"), ("channels", "2")];
+    let plain = plain_wav(2400);
+    for (workers, wav, options) in [("1", &plain, &FLAC[..]), ("2", &narrow, &wide)] {
+        let mut server = Server::with(&[("WORKERS", workers)]);
+        let id = running_job(&server, wav, options);
+        let started = Instant::now();
+        server.signal("-TERM");
+        let status = server.wait_exit(Duration::from_secs(30));
+        assert_eq!(status.code(), Some(0), "{}", server.log());
+        assert!(started.elapsed() < Duration::from_secs(25));
+        let server = server.restart();
+        let client = server.client();
+        wait_for("it runs again", 30, || client.status(&id)["status"] == "processing");
+        assert_eq!(client.status(&id)["job"]["progress"]["attempt"], 2, "{options:?}");
+        assert_eq!(client.request("DELETE", &format!("/api/v1/jobs/{id}"), None).status, 204);
+        wait_for("nothing of it is left", 10, || server.files().is_empty());
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Recordings that several cores read apart, each a part of it.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use audiomill::base::{CancelToken, StopReason};
 use audiomill::media::convert::Output;
 use audiomill::media::cores::Cores;
+use audiomill::media::io::Place;
 use audiomill::media::options::parse;
 use audiomill::media::{Conversion, Failure, FailureCode, Limits, Progress, Sink, Source, convert};
 use serde_json::Value;
@@ -34,12 +36,8 @@ impl Attempt<'_> {
         let mut place = tempfile::tempfile().expect("a temporary file");
         let sink = Sink::new(place.try_clone().expect("the same file"), self.limit);
         let conversion = Conversion {
-            request: parse(None, self.options.iter().copied()).expect("options"),
-            adjustment: None,
-            limits: Limits::default(),
-            cores: Cores::new(self.cores).join(),
             cancel: self.cancel.clone(),
-            progress: Arc::new(Progress::default()),
+            ..conversion(self.options, &Cores::new(self.cores))
         };
         let done = convert(&conversion, source, sink, &mut |_, _| {})?;
         let mut bytes = Vec::new();
@@ -47,6 +45,17 @@ impl Attempt<'_> {
         place.read_to_end(&mut bytes).expect("read");
         let shape = conversion.progress.shape(|shape| shape.scaled(500, None).to_json());
         Ok((done, bytes, shape))
+    }
+}
+
+fn conversion(options: &[(&str, &str)], cores: &Cores) -> Conversion {
+    Conversion {
+        request: parse(None, options.iter().copied()).expect("options"),
+        adjustment: None,
+        limits: Limits::default(),
+        cores: cores.join(),
+        cancel: CancelToken::default(),
+        progress: Arc::new(Progress::default()),
     }
 }
 
@@ -190,5 +199,153 @@ fn cancel_and_a_full_disk_are_as_on_one_core() {
         stop.join().expect("stopped");
         // Quick machines may be done by then.
         assert!(stopped.is_none_or(|code| code == FailureCode::Cancelled), "{format}: {stopped:?}");
+    }
+}
+
+/// A disk with a place that cannot be read.
+struct Scratched {
+    inner: Cursor<Vec<u8>>,
+    from: u64,
+}
+
+impl Read for Scratched {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.from.checked_sub(self.inner.position()).filter(|&left| left > 0);
+        let left = left.ok_or_else(|| std::io::Error::other("the disk is scratched"))?;
+        let most = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.inner.read(&mut bytes[..most])
+    }
+}
+
+impl Seek for Scratched {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+#[test]
+fn a_source_that_can_no_longer_be_read_fails_as_on_one_core() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, format) in
+        [("a.mp3", "alac"), ("b.flac", "mp3"), ("c.wav", "opus"), ("d.wav", "m4a")]
+    {
+        let whole = recording(folder.path(), name, LONG_SECONDS, &[]);
+        let failed = |cores: usize| {
+            let length = whole.len() as u64;
+            let inner = Cursor::new(whole.clone());
+            let source = Source::new(Scratched { inner, from: length / 2 }, Some(length));
+            let conversion = conversion(&[("format", format)], &Cores::new(cores));
+            let place = tempfile::tempfile().expect("a temporary file");
+            let sink = Sink::new(place, u64::MAX >> 1);
+            let failure = convert(&conversion, source, sink, &mut |_, _| {}).err();
+            let failure = failure.unwrap_or_else(|| panic!("{name} to {format}: done"));
+            (failure.code, failure.message)
+        };
+        let (one, many) = (failed(1), failed(MANY));
+        assert_eq!(one, many, "{name} to {format}");
+        assert!(one.1.contains("scratched"), "{name} to {format}: {}", one.1);
+    }
+}
+
+/// A disk that takes a little and then nothing until it is let.
+struct Stuck {
+    inner: Cursor<Vec<u8>>,
+    most: usize,
+    is_free: Arc<AtomicBool>,
+}
+
+impl Read for Stuck {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        self.inner.read(bytes)
+    }
+}
+
+impl Seek for Stuck {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        while self.inner.get_ref().len() > self.most && !self.is_free.load(Ordering::Relaxed) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Place for Stuck {
+    fn truncate(&mut self, length: u64) -> std::io::Result<()> {
+        self.inner.truncate(length)
+    }
+}
+
+#[test]
+fn a_disk_that_stands_still_holds_all_parts_up() {
+    const MINUTES: u32 = 20;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let flac = recording(folder.path(), "a.flac", MINUTES * 60, &[]);
+    for options in [&[("format", "alac")][..], &[("format", "opus"), ("bitrate", "512k")]] {
+        let source = Source::new(Cursor::new(flac.clone()), Some(flac.len() as u64));
+        let is_free = Arc::new(AtomicBool::new(false));
+        let stuck =
+            Stuck { inner: Cursor::default(), most: 1 << 18, is_free: Arc::clone(&is_free) };
+        let conversion = conversion(options, &Cores::new(2));
+        let progress = Arc::clone(&conversion.progress);
+        let sink = Sink::new(stuck, u64::MAX >> 1);
+        let work = std::thread::spawn(move || convert(&conversion, source, sink, &mut |_, _| {}));
+        // Until nothing moves any longer.
+        let mut decoded = 0;
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let now = progress.snapshot().samples_decoded;
+            if now > 0 && now == decoded {
+                break;
+            }
+            decoded = now;
+        }
+        let whole = u64::from(MINUTES) * 60 * 44_100;
+        assert!(
+            decoded < whole * 3 / 4,
+            "{options:?}: {decoded} of {whole} samples wait in memory"
+        );
+        is_free.store(true, Ordering::Relaxed);
+        let done = work.join().expect("no panic").expect("done");
+        assert_eq!(done.samples, u64::from(MINUTES * 60 * done.sample_rate), "{options:?}");
+        assert!(done.segments() > 1, "{options:?}");
+    }
+}
+
+#[test]
+fn one_file_in_several_conversions_at_once_comes_out_the_same() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = recording(folder.path(), "a.mp3", 60, &["-b:a", "128k"]);
+    let path = folder.path().join("a.mp3");
+    let (_, expected, _) = made(&source, &[("format", "alac")], 1);
+    let cores = Cores::new(MANY);
+    let work: Vec<_> = (0..4)
+        .map(|_| {
+            let (path, conversion) = (path.clone(), conversion(&[("format", "alac")], &cores));
+            std::thread::spawn(move || {
+                let file = std::fs::File::open(path).expect("there");
+                let length = file.metadata().expect("facts").len();
+                let mut place = tempfile::tempfile().expect("a temporary file");
+                let sink = Sink::new(place.try_clone().expect("the same file"), u64::MAX >> 1);
+                convert(&conversion, Source::new(file, Some(length)), sink, &mut |_, _| {})
+                    .expect("done");
+                let mut bytes = Vec::new();
+                place.seek(SeekFrom::Start(0)).expect("at its start");
+                place.read_to_end(&mut bytes).expect("read");
+                bytes
+            })
+        })
+        .collect();
+    for one in work {
+        assert!(one.join().expect("no panic") == expected, "other bytes");
     }
 }

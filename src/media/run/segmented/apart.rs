@@ -45,6 +45,8 @@ const OVERLAPS: u64 = 4;
 const CODED_BYTES: [u64; 2] = [8 << 20, 4 << 20];
 /// What is more than that waits to be encoded.
 const AHEAD_BYTES: [usize; 2] = [10 << 20, 5 << 20];
+/// Parts that are done may wait to be written: so many, beside those that are at work.
+const PARTS_BEYOND_CORES: usize = 2;
 /// Bits per second of a lossy target where nothing is said of them.
 const GUESSED_BIT_RATE: u64 = 220_000;
 /// Samples of a batch at the least.
@@ -184,7 +186,7 @@ impl<'a> Apart<'a> {
             Some(_) if Instant::now() < until => None,
             Some(border) => share.core().map(|core| Some((Tools::of(core), border))),
         };
-        while board.open_part(&mut next) {
+        while board.open_part(share.most() + PARTS_BEYOND_CORES, &mut next) {
             work();
         }
     }

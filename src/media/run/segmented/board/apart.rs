@@ -29,13 +29,22 @@ pub struct Lanes {
 }
 
 impl<T> Board<T> {
-    /// Opens a lane with what `next` gives: tools, and a border that no lane has come to. Waits for it;
-    /// whether there was one.
-    pub fn open_part(&self, mut next: impl FnMut(Lanes) -> Option<Option<(T, i64)>>) -> bool {
+    /// Opens a lane with what `next` gives: tools, and a border that no lane has come to. Waits for it,
+    /// and until fewer than `most` lanes wait to be written; whether there was one.
+    pub fn open_part(
+        &self,
+        most: usize,
+        mut next: impl FnMut(Lanes) -> Option<Option<(T, i64)>>,
+    ) -> bool {
         let mut state = self.lock();
         loop {
             if state.failure.is_some() || state.has_last {
                 return false;
+            }
+            let unwritten = state.lanes.iter().skip(state.current);
+            if unwritten.filter(|lane| !lane.is_dropped).count() >= most {
+                state = wait(&self.roomy, state);
+                continue;
             }
             match next(state.how_far()) {
                 None => state = wait(&self.roomy, state),
