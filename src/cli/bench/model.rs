@@ -48,9 +48,9 @@ struct Measured {
 impl Measured {
     /// Seconds on so many cores, and what they are bound by.
     fn foretold(&self, cores: usize) -> (f64, &'static str) {
-        let Spent { reading, encoding, longest, joining, listening } = self.spent;
+        let Spent { reading, longest, joining, listening, .. } = self.spent;
         #[expect(clippy::cast_precision_loss, reason = "a few cores")]
-        let spread = (reading + encoding + joining + listening) / cores as f64;
+        let spread = self.spent.total() / cores as f64;
         let bounds = [
             (spread, "cores"),
             (reading, "reading"),
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
              | {reading:.2}, {encoding:.2}, {joining:.2}, {listening:.2} |",
             whole / seconds,
             run.segments,
-            run.alone + reading + encoding + joining + listening,
+            run.alone + run.spent.total(),
         );
     }
     text.push_str(
@@ -137,10 +137,9 @@ fn measure(
     let (started, before) = (Instant::now(), thread_seconds());
     let (done, _) = converted(source, request, lanes)?;
     let own = thread_seconds() - before;
-    let on_this_thread = if done.segments() == 1 { done.spent.total() } else { done.spent.reading };
     Ok(Measured {
         wall: started.elapsed().as_secs_f64(),
-        alone: (own - on_this_thread).max(0.0),
+        alone: (own - done.spent.own).max(0.0),
         spent: done.spent,
         segments: done.segments(),
     })
@@ -158,6 +157,7 @@ fn of_runs(runs: Vec<Measured>) -> Measured {
             longest: of(|run| run.spent.longest),
             joining: of(|run| run.spent.joining),
             listening: of(|run| run.spent.listening),
+            own: of(|run| run.spent.own),
         },
         segments: runs.iter().map(|run| run.segments).max().unwrap_or(1),
     }

@@ -15,6 +15,8 @@ pub struct Spent {
     pub joining: f64,
     /// Summing up the sound.
     pub listening: f64,
+    /// What of all that the conversion's own thread did.
+    pub own: f64,
 }
 
 impl Spent {
@@ -27,7 +29,7 @@ impl Spent {
     /// Of one thread that did everything.
     #[must_use]
     pub fn alone(seconds: f64) -> Self {
-        Self { encoding: seconds, longest: seconds, ..Self::default() }
+        Self { encoding: seconds, longest: seconds, own: seconds, ..Self::default() }
     }
 
     /// Adds what one more thread has spent on encoding.

@@ -11,6 +11,8 @@ const FRESH_BYTES: u64 = 3 << 20;
 const OVERLAPPING_BYTES: u64 = 5 << 20;
 /// Seconds of sound in a piece at the least: less does not pay for another thread, or encoder.
 const PIECE_SECONDS_MIN: u64 = 4;
+/// So many bytes of samples are enough of them: where there is more in a second, it takes longer too.
+const PIECE_BYTES_MIN: u64 = 3 << 19;
 /// The same where pieces overlap, and at the most.
 const OVERLAPPING_SECONDS: (u64, u64) = (8, 24);
 /// How many halves of what is encoded twice a piece has at the least, and may wait at the most.
@@ -51,7 +53,7 @@ impl Cutter {
         let rate = u64::from(feed.shape.sample_rate());
         let (batch, borders, least, most) = match grid {
             None => {
-                let least = rate * PIECE_SECONDS_MIN;
+                let least = (rate * PIECE_SECONDS_MIN).min(PIECE_BYTES_MIN / bytes as u64);
                 let batch = (BATCH_BYTES / bytes) as u64;
                 let most = if keeps_encoder { PIECE_BYTES } else { FRESH_BYTES };
                 (batch, 1, least, most / bytes as u64)

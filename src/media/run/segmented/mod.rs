@@ -37,7 +37,7 @@ use super::serial::{Ran, cannot_finish};
 use super::spent::{Spent, thread_seconds};
 
 /// Bytes of packets that may wait to be written, for each core: a slow disk slows the encoders down.
-const UNWRITTEN_BYTES: usize = 4 << 20;
+const UNWRITTEN_BYTES: usize = 2 << 20;
 
 /// Carries a plan out on as many cores as its share gives.
 pub struct Segmented<'a> {
@@ -151,7 +151,10 @@ impl<'a> Segmented<'a> {
                 }
                 (None, None) => Ok(()),
             });
-            spend(&|spent, seconds| spent.reading = seconds - began);
+            spend(&|spent, seconds| {
+                spent.reading = seconds - began;
+                spent.own = spent.reading;
+            });
             match read {
                 Ok(()) => board.complete(),
                 Err(failure) => board.fail(failure),
