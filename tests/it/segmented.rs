@@ -14,13 +14,15 @@ use audiomill::media::options::parse;
 use audiomill::media::request::{Exactness, Request};
 use audiomill::media::{Conversion, FailureCode, Limits, Progress, Sink, Source, convert};
 
-use crate::support::recording::{ffmpeg, music};
+use crate::support::recording::{decoded_samples, ffmpeg, music};
 
 /// Enough for several pieces on four cores.
 const SECONDS: u32 = 45;
 
+type Options<'a> = &'a [(&'a str, &'a str)];
+
 /// Converts in this process; what was done, and the bytes.
-fn converted(source: &Path, options: &[(&str, &str)], cores: usize) -> (Output, Vec<u8>) {
+fn converted(source: &Path, options: Options<'_>, cores: usize) -> (Output, Vec<u8>) {
     let request = parse(None, options.iter().copied()).expect("options");
     requested(source, request, cores)
 }
@@ -316,4 +318,49 @@ fn a_disk_that_stands_still_holds_the_encoders_up() {
     is_free.store(true, Ordering::Relaxed);
     let done = work.join().expect("no panic").expect("done");
     assert_eq!(done.samples, whole);
+}
+
+#[test]
+fn recordings_of_hours_are_whole() {
+    let hours = if std::env::var_os("AUDIOMILL_LONG").is_some() {
+        10
+    } else {
+        eprintln!("skipped: ten hours are converted with AUDIOMILL_LONG only; here it is one");
+        1
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let narrow = ["-ar", "8000", "-ac", "1"];
+    let wav = music(folder.path(), "a.wav", hours * 3600, &narrow);
+    let flac = folder.path().join("a.flac");
+    ffmpeg(&["-i", wav.to_str().expect("a path"), flac.to_str().expect("a path")]);
+    let conversions: [(&Path, Options<'_>); 6] = [
+        (&wav, &[("format", "flac")]),
+        (&flac, &[("format", "alac")]),
+        (&flac, &[("format", "mp3"), ("bitrate", "32k")]),
+        (&wav, &[("format", "opus"), ("bitrate", "64k"), ("sample_rate", "48000")]),
+        (&wav, &[("format", "ogg"), ("bitrate", "32k")]),
+        (&wav, &[("format", "m4a"), ("bitrate", "32k")]),
+    ];
+    for (source, options) in conversions {
+        let options = [options, &[("reencode", "always")]].concat();
+        let format = options[0].1;
+        let told = format!("{} to {format}", source.display());
+        let (done, bytes) = converted(source, &options, 4);
+        let seconds = u64::from(hours) * 3600;
+        assert_eq!(done.samples, seconds * u64::from(done.sample_rate), "{told}");
+        assert!(done.segments() > 3, "{told}: {} pieces", done.segments());
+        assert!(done.warnings.is_empty(), "{told}: {:?}", done.warnings);
+        if ["flac", "alac"].contains(&format) {
+            let (_, expected) = converted(source, &options, 1);
+            assert!(bytes == expected, "{told}: other bytes");
+            continue;
+        }
+        let made = folder.path().join(format!("made.{format}"));
+        std::fs::write(&made, &bytes).expect("written");
+        let heard = decoded_samples(&made);
+        // The command gives all of the last AAC frame.
+        let padded = if format == "m4a" { 1024 } else { 1 };
+        let whole = seconds * u64::from(done.sample_rate);
+        assert!((whole..whole + padded).contains(&heard), "{told}: {heard} of {whole}");
+    }
 }

@@ -14,11 +14,9 @@ const ALIKE: usize = 8;
 /// Frames behind the border after which a new encoder's reservoir is filled as that of one that has
 /// long been at work: from there on any seam is good.
 const SETTLED: usize = 240;
-/// Frames behind the border until which it is waited for reservoirs that are alike too, in bytes, where
-/// a frame has fewer than so many for each channel.
+/// Frames behind the border until which it is waited for reservoirs that are alike too, in bytes.
 const REFILLED: usize = 200;
 const NEARLY: usize = 8;
-const AMPLE: usize = 160;
 /// Frames behind the border that are mostly encoded twice.
 const USUAL: u64 = 48;
 /// Frames behind the border in which a seam was always found.
@@ -72,13 +70,10 @@ impl Mp3 {
     }
 }
 
-/// Whether two frames have about as much room before them, where that is little and missed.
+/// Whether two frames have about as much room before them.
 fn has_as_much(one: &Packet, other: &Packet) -> bool {
-    let side = |packet: &Packet| Side::of(packet.data()?);
-    side(one).zip(side(other)).is_some_and(|(one, other)| {
-        let is_ample = other.bytes_per_channel >= AMPLE;
-        is_ample || one.reaches_back.abs_diff(other.reaches_back) <= NEARLY
-    })
+    let back = |packet: &Packet| Some(Side::of(packet.data()?)?.reaches_back);
+    back(one).zip(back(other)).is_some_and(|(one, other)| one.abs_diff(other) <= NEARLY)
 }
 
 /// Whether two frames say the same of everything but where their main data start.
