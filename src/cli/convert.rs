@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         request,
         adjustment: None,
         limits: Limits::of_a_person(),
-        cores: Cores::of_this_machine(usize::MAX).join(),
+        seat: Cores::of_this_machine(usize::MAX).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::admission::request_of;
 use super::live::Running;
 use super::store::sqlite::{Claimed, Published};
-use crate::base::{ArtifactId, CancelToken};
+use crate::base::{ArtifactId, CancelToken, UserId};
 use crate::media::catalog::Catalog;
 use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
@@ -21,6 +21,7 @@ use crate::media::{Conversion, Limits, Output, Progress, Request, Sink, Source, 
 use crate::storage::{Key, LocalStorage, Staged};
 
 pub use crate::media::Waveform;
+pub use crate::media::cores::Seat;
 
 /// Runs conversions of stored files.
 #[derive(Clone)]
@@ -53,8 +54,14 @@ impl Executor {
     }
 
     /// Keeps a core for each of so many conversions that are about to be carried out.
-    pub fn expect(&self, conversions: usize) {
-        self.cores.expect(conversions);
+    pub fn keep_for(&self, conversions: usize) {
+        self.cores.keep_for(conversions);
+    }
+
+    /// A place among the conversions at work, and a core.
+    #[must_use]
+    pub fn seat(&self, owner: UserId) -> Seat {
+        self.cores.of(owner.bytes()).join()
     }
 
     /// Converts the claimed job's source and stores the result under its final name. Blocks.
@@ -67,12 +74,12 @@ impl Executor {
     pub fn carry_out(
         &self,
         claimed: &Claimed,
+        seat: &Seat,
         running: &Running,
         mut begun: impl FnMut(Begun),
     ) -> Result<Published, Failure> {
         let _at_work =
             self.crash_record.as_ref().map(|record| record.enter(claimed.lease.job.bytes()));
-        let seat = self.cores.of(claimed.owner.bytes()).join();
         let request = request_of(&claimed.options).map_err(|error| {
             Failure::new(FailureCode::OptionUnsupported, Stage::Reading, error.to_string())
         })?;
@@ -87,7 +94,7 @@ impl Executor {
             request,
             adjustment: None,
             limits: self.limits,
-            cores: seat,
+            seat: seat.clone(),
             cancel: running.cancel.clone(),
             progress: Arc::clone(&running.progress),
         };

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::JobsError;
-use super::exec::{Begun, Executor};
+use super::exec::{Begun, Executor, Seat};
 use super::line;
 use super::live::Running;
 use super::model::StoredError;
@@ -49,8 +49,10 @@ impl Pool {
     pub fn start(jobs: &Jobs, executor: &Executor, workers: usize) -> Self {
         let stop = CancellationToken::new();
         let mut set = JoinSet::new();
-        set.spawn(line::tell(jobs.clone(), executor.clone(), workers, stop.clone()));
-        for _ in 0..workers.max(1) {
+        let workers = workers.max(1);
+        // Nobody waits for it: it holds nothing but a count.
+        tokio::spawn(line::tell(jobs.clone(), executor.clone(), workers, stop.clone()));
+        for _ in 0..workers {
             let worker =
                 Worker { jobs: jobs.clone(), executor: executor.clone(), stop: stop.clone() };
             set.spawn(worker.work());
@@ -100,8 +102,10 @@ impl Worker {
             let woken = self.jobs.wake().notified();
             match self.jobs.claim(LEASE).await {
                 Ok(Some(claimed)) => {
+                    // Before the line is counted anew: in between its core would be nobody's.
+                    let seat = self.executor.seat(claimed.owner);
                     self.jobs.line_moved().notify_one();
-                    self.run(claimed).await;
+                    self.run(claimed, seat).await;
                 }
                 Ok(None) => tokio::select! {
                     () = woken => {}
@@ -125,12 +129,12 @@ impl Worker {
         }
     }
 
-    async fn run(&self, claimed: Claimed) {
+    async fn run(&self, claimed: Claimed, seat: Seat) {
         let job = claimed.lease.job;
         let running = Running { progress: Arc::default(), cancel: CancelToken::default() };
         let guard = self.jobs.live().enter(&claimed.lease, running.clone());
         tracing::info!(%job, attempt = claimed.attempt, "converting");
-        let result = self.convert(&claimed, &running).await;
+        let result = self.convert(&claimed, seat, &running).await;
         let ended = self.settle(&claimed, result).await;
         drop(guard);
         match ended {
@@ -139,18 +143,24 @@ impl Worker {
                 tracing::error!(%job, error = %Cause(&error), "its end could not be written down; the next start takes it up");
             }
         }
-        // A job that had to run alone may have held others back.
+        // A job that had to run alone may have held others back; this one may be in line again.
         self.jobs.wake().notify_one();
+        self.jobs.line_moved().notify_one();
     }
 
     /// The conversion on a blocking thread; meanwhile the lease is kept and the time watched.
-    async fn convert(&self, claimed: &Claimed, running: &Running) -> Result<Published, Failure> {
+    async fn convert(
+        &self,
+        claimed: &Claimed,
+        seat: Seat,
+        running: &Running,
+    ) -> Result<Published, Failure> {
         let (begun, mut has_begun) = mpsc::unbounded_channel::<Begun>();
         let mut work = {
             let (executor, claimed, running) =
                 (self.executor.clone(), claimed.clone(), running.clone());
             tokio::task::spawn_blocking(move || {
-                executor.carry_out(&claimed, &running, |facts| {
+                executor.carry_out(&claimed, &seat, &running, |facts| {
                     // Nobody listens any more when the worker is gone.
                     let _ = begun.send(facts);
                 })
@@ -193,7 +203,8 @@ impl Worker {
     }
 
     /// Leaves a conversion to itself that is inside a call which does not return. The next job gets
-    /// another thread; a result that comes all the same is nobody's.
+    /// another thread; a result that comes all the same is nobody's. One core is counted as its until
+    /// then: most such calls compute.
     fn abandon(&self, work: JoinHandle<Result<Published, Failure>>) {
         let executor = self.executor.clone();
         tokio::spawn(async move {

@@ -301,7 +301,7 @@ impl Jobs {
                     "It has ended already, so it cannot be cancelled.",
                 ));
             }
-            Ended::Now(None) => {}
+            Ended::Now(None) => self.0.line_moved.notify_one(),
             Ended::Now(Some(lease)) => self.0.live.stop(&lease, StopReason::Cancelled),
         }
         self.get(asker, id).await
@@ -333,8 +333,9 @@ impl Jobs {
     pub async fn delete(&self, asker: UserId, id: JobId) -> Result<(), JobsError> {
         self.get(asker, id).await?;
         let (lease, keys) = self.0.store.delete(id).await?;
-        if let Some(lease) = lease {
-            self.0.live.stop(&lease, StopReason::Cancelled);
+        match lease {
+            Some(lease) => self.0.live.stop(&lease, StopReason::Cancelled),
+            None => self.0.line_moved.notify_one(),
         }
         self.0.files.delete(keys).await
     }

@@ -75,12 +75,12 @@ impl Cores {
         *state.conversions.entry(self.owner).or_default() += 1;
         state.lanes += 1;
         drop(state);
-        Seat(Arc::new(Joined { cores: self.clone() }))
+        Seat(Arc::new(Joined { cores: self.clone(), used: Mutex::default() }))
     }
 
     /// Says how many conversions are about to take part: a core for each is not lent out. To split a
     /// recording costs more than to convert another beside it.
-    pub fn expect(&self, conversions: usize) {
+    pub fn keep_for(&self, conversions: usize) {
         self.lock().in_line = conversions;
     }
 
@@ -97,13 +97,14 @@ pub struct Seat(Arc<Joined>);
 #[derive(Debug)]
 struct Joined {
     cores: Cores,
+    used: Mutex<Use>,
 }
 
 impl Seat {
     /// Cores to encode on, up to `most` in all.
     #[must_use]
     pub fn share(&self, most: usize) -> Share {
-        Share { seat: self.clone(), most: most.clamp(1, self.0.cores.total), used: Arc::default() }
+        Share { seat: self.clone(), most: most.clamp(1, self.0.cores.total) }
     }
 }
 
@@ -123,7 +124,6 @@ impl Drop for Joined {
 pub struct Share {
     seat: Seat,
     most: usize,
-    used: Arc<Mutex<Use>>,
 }
 
 /// What a conversion works on.
@@ -153,9 +153,9 @@ impl Share {
     /// better right to.
     #[must_use]
     pub fn core(&self) -> Option<Core> {
-        let cores = &self.seat.0.cores;
+        let Joined { cores, used } = &*self.seat.0;
         let mut state = cores.lock();
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
         let is_own = !used.own;
         if is_own {
             used.own = true;
@@ -167,7 +167,7 @@ impl Share {
             state.lanes += 1;
             used.lent += 1;
         }
-        Some(Core { seat: self.seat.clone(), used: Arc::clone(&self.used), is_own })
+        Some(Core { seat: self.seat.clone(), is_own })
     }
 }
 
@@ -175,14 +175,14 @@ impl Share {
 #[derive(Debug)]
 pub struct Core {
     seat: Seat,
-    used: Arc<Mutex<Use>>,
     is_own: bool,
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        let mut state = self.seat.0.cores.lock();
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let Joined { cores, used } = &*self.seat.0;
+        let mut state = cores.lock();
+        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_own {
             used.own = false;
         } else {
@@ -239,22 +239,29 @@ mod tests {
     }
 
     #[test]
+    fn only_a_server_waits_for_others() {
+        let patience = |cores: Cores| cores.join().share(2).patience();
+        assert_eq!(patience(Cores::new(2)), Duration::ZERO);
+        assert!(patience(Cores::new(2).served().of([1; 16])) > Duration::ZERO);
+    }
+
+    #[test]
     fn cores_are_kept_for_those_in_line() {
         let cores = Cores::new(4);
-        cores.expect(2);
+        cores.keep_for(2);
         let first = cores.join().share(usize::MAX);
         let lanes = [first.core(), first.core(), first.core()];
         assert_eq!(lanes.iter().flatten().count(), 2, "two are kept");
-        cores.expect(1);
+        cores.keep_for(1);
         let second = cores.join().share(usize::MAX);
-        assert!(second.core().is_some() && second.core().is_none());
-        cores.expect(0);
-        assert!(first.core().is_none(), "it has its half");
-        cores.expect(100);
-        drop((lanes, first));
         let own = second.core().expect("everybody has one");
         assert!(second.core().is_none());
-        cores.expect(0);
+        cores.keep_for(0);
+        assert!(first.core().is_none(), "it has its half");
+        cores.keep_for(100);
+        drop((lanes, first));
+        assert!(second.core().is_none());
+        cores.keep_for(0);
         assert!(second.core().is_some());
         drop(own);
     }

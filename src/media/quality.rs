@@ -161,7 +161,7 @@ pub fn converted(
         request: request.clone(),
         adjustment: None,
         limits: Limits::of_a_person(),
-        cores: Cores::new(cores).join(),
+        seat: Cores::new(cores).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

@@ -187,7 +187,15 @@ def recording(folder, seconds):
 
 
 def sharing(folder):
+    source, long, five = (recording(folder, seconds) for seconds in (180, 7200, 5))
     server = Server(folder, MAX_UPLOAD_MB="4096", WORKERS=str(os.cpu_count()))
+    try:
+        share(server, source, long, five)
+    finally:
+        server.stop()
+
+
+def share(server, source, long, five):
     connection = server.connect()
 
     def upload(path, **options):
@@ -202,12 +210,11 @@ def sharing(folder):
 
     def wait(jobs):
         for job in jobs:
-            while (now := status(job)["status"]) not in ("done", "failed"):
+            while (now := status(job)["status"]) not in ("done", "error"):
                 time.sleep(0.01)
-            if now == "failed":
+            if now == "error":
                 sys.exit(f"failed: {status(job)}")
 
-    source = recording(folder, 180)
     print(f"8 jobs of 3 minutes at once, {os.cpu_count()} cores, split and whole in turn, {ROUNDS} rounds\n")
     print("| target | split s | whole s | ratio | parts of the jobs |")
     print("|---|---|---|---|---|")
@@ -224,19 +231,19 @@ def sharing(folder):
         ratio = statistics.median(a / b for a, b in zip(times["0"], times["1"]))
         print(f"| {options['format']} | {statistics.median(times['0']):.2f} | {statistics.median(times['1']):.2f} | {ratio:.3f} | {parts} |", flush=True)
 
-    long = upload(recording(folder, 7200), format="mp3", bitrate="192k")
-    five = recording(folder, 5)
+    job = upload(long, format="mp3", bitrate="192k")
     times = []
-    while status(long)["status"] == "queued":
+    while status(job)["status"] == "pending":
         time.sleep(0.01)
-    while len(times) < ROUNDS and status(long)["status"] not in ("done", "failed"):
+    while len(times) < ROUNDS:
         time.sleep(1)
         started = time.monotonic()
         wait([upload(five, format="mp3")])
+        if status(job)["status"] != "processing":
+            break
         times.append(time.monotonic() - started)
-    print(f"\n5 s of sound beside 2 h: {len(times)} of {ROUNDS} before the long one was done, "
-          f"median {statistics.median(times):.2f} s, longest {max(times):.2f} s")
-    server.stop()
+    told = f"median {statistics.median(times):.2f} s, longest {max(times):.2f} s" if times else "-"
+    print(f"\n5 s of sound beside 2 h: {len(times)} of {ROUNDS} before the long one was done, {told}")
 
 
 def beside(folder):
@@ -254,6 +261,7 @@ def beside(folder):
             print(f"| {end} | {median(lambda p: p[0]):.2f} | {median(lambda p: p[1]):.2f} | {median(lambda p: p[0] / p[1]):.3f} |", flush=True)
     finally:
         other.kill()
+        other.wait()
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ fn a_conversion_that_is_killed_is_finished_by_the_next_start() {
         let status = server.client().wait(&id);
         assert_eq!(status["status"], "done", "{options:?}: {status}");
         assert_eq!(status["job"]["progress"]["attempt"], 2);
+        let output = &status["job"]["output"];
+        let on_one = output["serial_because"] == "one_core";
+        assert!(on_one || output["segments"].as_u64() > Some(1), "{output}");
         let rate = status["job"]["output"]["sample_rate"].as_u64().expect("a rate");
         check_whole(&server, &id, 600 * rate);
         assert_eq!(server.files().len(), 2, "source and result, nothing of the first attempt");

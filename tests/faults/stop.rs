@@ -12,6 +12,7 @@ fn running_job(server: &Server, wav: &[u8], options: &[(&str, &str)]) -> String 
     let answer = client.upload("a.wav", wav, options);
     let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
     wait_for("it runs", 60, || client.status(&id)["progress"].as_f64().is_some_and(|p| p > 0.5));
+    assert_eq!(client.status(&id)["status"], "processing", "a longer recording is needed");
     id
 }
 
@@ -27,7 +28,7 @@ fn work_that_can_be_finished_is_finished() {
     ];
     for (workers, options) in cases {
         let mut server = Server::with(&[("WORKERS", workers)]);
-        let id = running_job(&server, &plain_wav(180), options);
+        let id = running_job(&server, &plain_wav(300), options);
         server.signal("-TERM");
         let status = server.wait_exit(Duration::from_secs(30));
         assert_eq!(status.code(), Some(0), "{}", server.log());
@@ -38,6 +39,9 @@ fn work_that_can_be_finished_is_finished() {
             (Some("done"), Some(1)),
             "{options:?}: {status}"
         );
+        let output = &status["job"]["output"];
+        let on_one = workers == "1" || output["serial_because"] == "one_core";
+        assert!(on_one || output["segments"].as_u64() > Some(1), "{output}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Recordings that several cores read apart, each a part of it.
 
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +54,7 @@ fn conversion(options: &[(&str, &str)], cores: &Cores) -> Conversion {
         request: parse(None, options.iter().copied()).expect("options"),
         adjustment: None,
         limits: Limits::default(),
-        cores: cores.join(),
+        seat: cores.join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     }
@@ -205,13 +206,16 @@ fn cancel_and_a_full_disk_are_as_on_one_core() {
 /// A disk with a place that cannot be read.
 struct Scratched {
     inner: Cursor<Vec<u8>>,
-    from: u64,
+    scratch: Range<u64>,
 }
 
 impl Read for Scratched {
     fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        let left = self.from.checked_sub(self.inner.position()).filter(|&left| left > 0);
-        let left = left.ok_or_else(|| std::io::Error::other("the disk is scratched"))?;
+        let at = self.inner.position();
+        if self.scratch.contains(&at) {
+            return Err(std::io::Error::other("the disk is scratched"));
+        }
+        let left = self.scratch.start.checked_sub(at).unwrap_or(u64::MAX);
         let most = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         self.inner.read(&mut bytes[..most])
     }
@@ -230,20 +234,27 @@ fn a_source_that_can_no_longer_be_read_fails_as_on_one_core() {
         [("a.mp3", "alac"), ("b.flac", "mp3"), ("c.wav", "opus"), ("d.wav", "m4a")]
     {
         let whole = recording(folder.path(), name, LONG_SECONDS, &[]);
-        let failed = |cores: usize| {
+        let failed = |cores: usize, place: u64| {
             let length = whole.len() as u64;
             let inner = Cursor::new(whole.clone());
-            let source = Source::new(Scratched { inner, from: length / 2 }, Some(length));
+            // In one part, or in the middle of two.
+            let from = length * place / 10;
+            let scratch = from..from + (1 << 18);
+            let source = Source::new(Scratched { inner, scratch }, Some(length));
             let conversion = conversion(&[("format", format)], &Cores::new(cores));
             let place = tempfile::tempfile().expect("a temporary file");
             let sink = Sink::new(place, u64::MAX >> 1);
             let failure = convert(&conversion, source, sink, &mut |_, _| {}).err();
             let failure = failure.unwrap_or_else(|| panic!("{name} to {format}: done"));
-            (failure.code, failure.message)
+            let decoded = conversion.progress.snapshot().samples_decoded;
+            assert!(decoded > 44_100, "{name} to {format}: it ended early, {failure:?}");
+            (failure.code, failure.stage, failure.message)
         };
-        let (one, many) = (failed(1), failed(MANY));
-        assert_eq!(one, many, "{name} to {format}");
-        assert!(one.1.contains("scratched"), "{name} to {format}: {}", one.1);
+        for place in [5, 8] {
+            let (one, many) = (failed(1, place), failed(MANY, place));
+            assert_eq!(one, many, "{name} to {format}");
+            assert!(one.2.contains("scratched"), "{name} to {format}: {}", one.2);
+        }
     }
 }
 
@@ -300,13 +311,11 @@ fn a_disk_that_stands_still_holds_all_parts_up() {
         let sink = Sink::new(stuck, u64::MAX >> 1);
         let work = std::thread::spawn(move || convert(&conversion, source, sink, &mut |_, _| {}));
         // Until nothing moves any longer.
-        let mut decoded = 0;
-        loop {
-            std::thread::sleep(std::time::Duration::from_millis(500));
+        let (mut decoded, mut still) = (0, 0);
+        while still < 4 {
+            std::thread::sleep(std::time::Duration::from_millis(250));
             let now = progress.snapshot().samples_decoded;
-            if now > 0 && now == decoded {
-                break;
-            }
+            still = if now > 0 && now == decoded { still + 1 } else { 0 };
             decoded = now;
         }
         let whole = u64::from(MINUTES) * 60 * 44_100;
@@ -336,16 +345,20 @@ fn one_file_in_several_conversions_at_once_comes_out_the_same() {
                 let length = file.metadata().expect("facts").len();
                 let mut place = tempfile::tempfile().expect("a temporary file");
                 let sink = Sink::new(place.try_clone().expect("the same file"), u64::MAX >> 1);
-                convert(&conversion, Source::new(file, Some(length)), sink, &mut |_, _| {})
-                    .expect("done");
+                let source = Source::new(file, Some(length));
+                let done = convert(&conversion, source, sink, &mut |_, _| {}).expect("done");
                 let mut bytes = Vec::new();
                 place.seek(SeekFrom::Start(0)).expect("at its start");
                 place.read_to_end(&mut bytes).expect("read");
-                bytes
+                (done.segments(), bytes)
             })
         })
         .collect();
+    let mut segments = 0;
     for one in work {
-        assert!(one.join().expect("no panic") == expected, "other bytes");
+        let (own, bytes) = one.join().expect("no panic");
+        segments += own;
+        assert!(bytes == expected, "other bytes");
     }
+    assert!(segments > 4, "none was split");
 }

@@ -145,7 +145,8 @@ fn no_job_is_split_while_others_wait() {
     for status in &ended[..4] {
         let output = &status["job"]["output"];
         assert_eq!(output["segments"], 1, "{output}");
-        assert_eq!(output["serial_because"], "busy", "{output}");
+        let because = output["serial_because"].as_str().expect("a word");
+        assert!(["busy", "one_core"].contains(&because), "{output}");
     }
 }
 

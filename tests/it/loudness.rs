@@ -109,7 +109,7 @@ fn an_album_keeps_its_levels() {
         request: Request { loudness: Some(target), ..Request::new(Format::Wav) },
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(1).join(),
+        seat: Cores::new(1).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

@@ -37,7 +37,7 @@ fn requested(source: &Path, request: Request, cores: usize) -> (Output, Vec<u8>)
         request,
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(cores).join(),
+        seat: Cores::new(cores).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -182,7 +182,7 @@ fn attempted_to(
         request: parse(None, [("format", format), ("reencode", "always")]).expect("options"),
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(cores).join(),
+        seat: Cores::new(cores).join(),
         cancel: cancel.clone(),
         progress: Arc::new(Progress::default()),
     };
@@ -297,7 +297,7 @@ fn a_disk_that_stands_still_holds_the_encoders_up() {
         request: parse(None, [("format", "wav"), ("bit_depth", "24")]).expect("options"),
         adjustment: None,
         limits: Limits::default(),
-        cores: Cores::new(4).join(),
+        seat: Cores::new(4).join(),
         cancel: CancelToken::default(),
         progress: Arc::clone(&progress),
     };
@@ -325,7 +325,7 @@ fn recordings_of_hours_are_whole() {
     let hours = if std::env::var_os("AUDIOMILL_LONG").is_some() {
         10
     } else {
-        eprintln!("skipped: ten hours are converted with AUDIOMILL_LONG only; here it is one");
+        eprintln!("skipped: ten hours (they are converted with AUDIOMILL_LONG); one hour is");
         1
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

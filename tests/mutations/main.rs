@@ -147,7 +147,7 @@ fn run(bytes: Vec<u8>, format: Format, reencode: Reencode) -> &'static str {
         request: Request { reencode, ..Request::new(format) },
         adjustment: None,
         limits: Limits { decoded_seconds: 600.0, ..Limits::default() },
-        cores: Cores::new(2).join(),
+        seat: Cores::new(2).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };

@@ -53,6 +53,8 @@ pub struct Side {
     /// Window of the last granule, for each channel: block type, with 4 added when its lowest bands
     /// are of long blocks.
     pub last_window: [u8; 2],
+    /// Bytes of the frame for each channel.
+    pub bytes_per_channel: usize,
     /// All of the side information but for `main_data_begin`.
     pub coding: [u8; 32],
 }
@@ -101,7 +103,8 @@ impl Side {
         coding.get_mut(..side.len())?.copy_from_slice(side);
         coding[0] = 0;
         coding[1] &= if is_low { 0xff } else { 0x7f };
-        Some(Self { payload, reaches_back, last_window, coding })
+        let bytes_per_channel = frame.len() / channels;
+        Some(Self { payload, reaches_back, last_window, bytes_per_channel, coding })
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Conversion {
     /// Ceilings.
     pub limits: Limits,
     /// Its place among other conversions, with which it shares cores.
-    pub cores: Seat,
+    pub seat: Seat,
     /// Stops it.
     pub cancel: CancelToken,
     /// Told how far it is.
@@ -162,7 +162,7 @@ pub fn measure_loudness(source: &Source, limits: &Limits) -> Result<Loudness, Fa
         request: Request::new(Format::Wav),
         adjustment: None,
         limits: *limits,
-        cores: Cores::new(1).join(),
+        seat: Cores::new(1).join(),
         cancel: CancelToken::default(),
         progress: Arc::new(Progress::default()),
     };
@@ -320,7 +320,7 @@ impl Work<'_> {
                 watch: &self.watch,
                 sink: &self.sink,
                 metadata,
-                share: self.conversion.cores.share(most),
+                share: self.conversion.seat.share(most),
                 expected_seconds,
             };
             run.carry_out(Demux::new(input, plan.stream))

@@ -67,7 +67,10 @@ impl Splice {
             {
                 Err("exactness")
             }
-            "libmp3lame" => Ok(Self::Overlapping(Finder::Mp3(Mp3::default()))),
+            "libmp3lame" => {
+                let mp3 = Mp3::new(plan.bit_rate.is_some());
+                Ok(Self::Overlapping(Finder::Mp3(mp3)))
+            }
             "libvorbis" => Ok(Self::Overlapping(Finder::Vorbis(Vorbis::default()))),
             "libopus" => opus_finder(plan, encoder, shape).map(Self::Overlapping),
             "aac" => aac_finder(encoder, shape).map(Self::Overlapping),

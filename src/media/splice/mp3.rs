@@ -14,9 +14,11 @@ const ALIKE: usize = 8;
 /// Frames behind the border after which a new encoder's reservoir is filled as that of one that has
 /// long been at work: from there on any seam is good.
 const SETTLED: usize = 240;
-/// Frames behind the border until which it is waited for reservoirs that are alike too, in bytes.
+/// Frames behind the border until which it is waited for reservoirs that are alike too, in bytes. A
+/// variable bit rate does without them, but where a frame has fewer bytes than so many for each channel.
 const REFILLED: usize = 200;
 const NEARLY: usize = 8;
+const AMPLE: usize = 160;
 /// Frames behind the border that are mostly encoded twice.
 const USUAL: u64 = 48;
 /// Frames behind the border in which a seam was always found.
@@ -25,6 +27,8 @@ const PATIENCE: usize = 300;
 /// Finds seams of MP3.
 #[derive(Default)]
 pub struct Mp3 {
+    /// Whether all frames have as many bits, so that good ones live on what others have spared.
+    is_constant: bool,
     /// The frame that is looked at next.
     at: usize,
     /// Frames before it that are coded alike.
@@ -32,6 +36,11 @@ pub struct Mp3 {
 }
 
 impl Mp3 {
+    /// For a constant bit rate, or a variable one.
+    pub fn new(is_constant: bool) -> Self {
+        Self { is_constant, ..Self::default() }
+    }
+
     pub fn grid(frame_size: u64) -> Grid {
         Grid {
             batch: BATCH * frame_size,
@@ -42,7 +51,7 @@ impl Mp3 {
     }
 
     pub fn begin(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.is_constant);
     }
 
     pub fn find(&mut self, overlap: &mut Overlap) -> Verdict {
@@ -56,7 +65,7 @@ impl Mp3 {
                 let is_alike = is_coded_alike(&before[same], next);
                 self.alike = if is_alike { self.alike + 1 } else { 0 };
                 let is_one = self.alike >= ALIKE
-                    && (self.at >= REFILLED || has_as_much(&before[same], next));
+                    && (self.at >= REFILLED || self.has_as_much(&before[same], next));
                 let is_good = is_one || self.at >= SETTLED;
                 if is_good && is_seam(before, same, after, self.at).is_some() {
                     return Verdict::Seam(same, self.at);
@@ -68,12 +77,15 @@ impl Mp3 {
         }
         Verdict::Never
     }
-}
 
-/// Whether two frames have about as much room before them.
-fn has_as_much(one: &Packet, other: &Packet) -> bool {
-    let back = |packet: &Packet| Some(Side::of(packet.data()?)?.reaches_back);
-    back(one).zip(back(other)).is_some_and(|(one, other)| one.abs_diff(other) <= NEARLY)
+    /// Whether two frames have about as much room before them, where that is missed.
+    fn has_as_much(&self, one: &Packet, other: &Packet) -> bool {
+        let side = |packet: &Packet| Side::of(packet.data()?);
+        side(one).zip(side(other)).is_some_and(|(one, other)| {
+            let is_ample = !self.is_constant && other.bytes_per_channel >= AMPLE;
+            is_ample || one.reaches_back.abs_diff(other.reaches_back) <= NEARLY
+        })
+    }
 }
 
 /// Whether two frames say the same of everything but where their main data start.

@@ -10,6 +10,9 @@ use super::mp3::Mp3;
 use super::opus::Opus;
 use super::vorbis::Vorbis;
 
+/// Seconds of sound that are worth a moment's thought before they are encoded twice.
+const COSTLY_SECONDS: u64 = 5;
+
 /// Frames that travel together: handing each over alone would cost more than it takes to encode it.
 pub type Batch = Arc<Vec<frame::Audio>>;
 
@@ -58,6 +61,14 @@ pub struct Grid {
     pub settled: u64,
     /// Which samples behind a border the finder wants to hear.
     pub heard: Range<u64>,
+}
+
+impl Grid {
+    /// Whether seconds of the sound are encoded twice for each piece, at this sample rate in Hz.
+    #[must_use]
+    pub fn is_costly(&self, sample_rate: u32) -> bool {
+        self.settled > u64::from(sample_rate) * COSTLY_SECONDS
+    }
 }
 
 impl Finder {

@@ -140,7 +140,8 @@ impl Store {
         }))
     }
 
-    /// How many jobs could be claimed this moment, counted up to `most`.
+    /// How many jobs are ready to be claimed, counted up to `most`; of suspects, which run one at a time,
+    /// all or none.
     ///
     /// # Errors
     /// What the database says.
@@ -410,5 +411,57 @@ impl Store {
         .rows_affected();
         tx.commit().await?;
         Ok(Recovered { queued_again: again, set_aside: aside })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Database;
+
+    #[tokio::test]
+    async fn ready_are_those_that_a_worker_could_claim_now() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let db = Database::open(&folder.path().join("test.db")).await.expect("a database");
+        let mut tx = db.begin().await.expect("a transaction");
+        sqlx::query(
+            "INSERT INTO users (id, email, role, created_at) VALUES ('u', 'ann', 'user', 0)",
+        )
+        .execute(&mut *tx)
+        .await
+        .expect("an account");
+        let rows = [
+            ("a", "queued", 0, 0),
+            ("b", "queued", 0, 0),
+            ("later", "queued", 500, 0),
+            ("suspect", "queued", 0, 1),
+            ("running", "processing", 0, 0),
+            ("done", "done", 0, 0),
+        ];
+        for (id, status, run_after, suspect) in rows {
+            sqlx::query(
+                "INSERT INTO jobs (id, owner_id, type, status, options, created_at, run_after, suspect) \
+                 VALUES ($1, 'u', 'transcode', $2, '{}', 0, $3, $4)",
+            )
+            .bind(id)
+            .bind(status)
+            .bind(run_after)
+            .bind(suspect)
+            .execute(&mut *tx)
+            .await
+            .expect("a job");
+        }
+        tx.commit().await.expect("committed");
+        let store = Store::new(db.clone());
+        assert_eq!(store.ready(100, 9).await.expect("a count"), 3);
+        assert_eq!(store.ready(500, 9).await.expect("a count"), 4, "its time has come");
+        assert_eq!(store.ready(500, 2).await.expect("a count"), 2, "no more are counted");
+        let mut tx = db.begin().await.expect("a transaction");
+        sqlx::query("UPDATE jobs SET suspect = 1 WHERE id = 'running'")
+            .execute(&mut *tx)
+            .await
+            .expect("another suspect");
+        tx.commit().await.expect("committed");
+        assert_eq!(store.ready(100, 9).await.expect("a count"), 2, "suspects run one at a time");
     }
 }

@@ -11,8 +11,9 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::frame;
@@ -24,7 +25,7 @@ use super::super::super::io::Watch;
 use super::super::super::limits::Limits;
 use super::super::super::plan::Plan;
 use super::super::super::request::Exactness;
-use super::super::super::splice::{Batch, Grid, Splice};
+use super::super::super::splice::{Batch, Grid, SerialBecause, Splice};
 use super::super::super::stage::demux::Demux;
 use super::super::super::stage::encode::{Encode, Feed};
 use super::super::frames::{Frames, Heard};
@@ -36,16 +37,14 @@ use crate::base::least_common_multiple;
 
 /// Seconds of sound in a part at the least where parts overlap, and where they do not.
 const PART_SECONDS: [u64; 2] = [8, 4];
-/// What is encoded twice for each part is worth a moment's thought from here on.
-const COSTLY_SECONDS: u64 = 5;
 /// How many times what is encoded twice a part has at the least.
-const OVERLAPS: u64 = 4;
+const OVERLAPS: u64 = 5;
 /// Bytes that a part becomes at the most, of lossy targets and of lossless ones: they wait until the lane
 /// before is done.
 const CODED_BYTES: [u64; 2] = [8 << 20, 4 << 20];
 /// What is more than that waits to be encoded.
 const AHEAD_BYTES: [usize; 2] = [10 << 20, 5 << 20];
-/// Parts that are done may wait to be written: so many, beside those that are at work.
+/// Parts that are not written yet: so many more than there are cores.
 const PARTS_BEYOND_CORES: usize = 2;
 /// Bits per second of a lossy target where nothing is said of them.
 const GUESSED_BIT_RATE: u64 = 220_000;
@@ -103,8 +102,8 @@ pub struct Apart<'a> {
     place_bytes: Option<u64>,
     /// Whether a lane goes on past its border until the splicer drops it.
     overlaps: bool,
-    /// Whether seconds of the sound are encoded twice for each part.
-    is_costly: bool,
+    /// Whether there was a place for another part and no core.
+    was_refused: AtomicBool,
     /// Which samples behind a border the splicer wants to hear.
     heard: Range<u64>,
     /// What came out in the end.
@@ -171,24 +170,36 @@ impl<'a> Apart<'a> {
                 0
             }),
             overlaps: grid.is_some(),
-            is_costly: settled > rate * COSTLY_SECONDS,
+            was_refused: AtomicBool::new(false),
             heard: grid.map_or(0..0, |grid| grid.heard),
             end: Mutex::default(),
         })
     }
 
-    /// Opens lanes for the parts one after the other, whenever a core is idle.
-    pub fn share_out(&self, board: &Board<Tools<'_>>, share: &Share, work: &mut dyn FnMut()) {
-        let patience = if self.is_costly { share.patience() } else { Duration::ZERO };
-        let until = Instant::now() + patience;
+    /// Opens lanes for the parts one after the other, whenever a core is idle, but not before `from`.
+    pub fn share_out(
+        &self,
+        board: &Board<Tools<'_>>,
+        (share, from): (&Share, Instant),
+        work: &mut dyn FnMut(),
+    ) {
         let mut next = |lanes: Lanes| match self.next_border(lanes, share.most()) {
             None => Some(None),
-            Some(_) if Instant::now() < until => None,
-            Some(border) => share.core().map(|core| Some((Tools::of(core), border))),
+            Some(_) if Instant::now() < from => None,
+            Some(border) => {
+                let core = share.core();
+                self.was_refused.fetch_or(core.is_none(), Ordering::Relaxed);
+                core.map(|core| Some((Tools::of(core), border)))
+            }
         };
         while board.open_part(share.most() + PARTS_BEYOND_CORES, &mut next) {
             work();
         }
+    }
+
+    /// Why there is one part alone, in a word of the API.
+    pub fn alone_because(&self) -> SerialBecause {
+        if self.was_refused.load(Ordering::Relaxed) { "busy" } else { "short" }
     }
 
     /// Where the next part may start; `None` when what is left is not worth another one.

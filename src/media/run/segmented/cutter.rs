@@ -11,10 +11,10 @@ const FRESH_BYTES: u64 = 3 << 20;
 const OVERLAPPING_BYTES: u64 = 5 << 20;
 /// Seconds of sound in a piece at the least: less does not pay for another thread, or encoder.
 const PIECE_SECONDS_MIN: u64 = 4;
-/// So many bytes of samples are enough of them: where there is more in a second, it takes longer too.
-const PIECE_BYTES_MIN: u64 = 3 << 19;
 /// The same where pieces overlap, and at the most.
 const OVERLAPPING_SECONDS: (u64, u64) = (8, 24);
+/// So many bytes of samples are enough where they do not: a second that has more of them takes longer.
+const PIECE_BYTES_MIN: u64 = 3 << 19;
 /// How many halves of what is encoded twice a piece has at the least, and may wait at the most.
 const HALF_OVERLAPS: (u64, u64) = (5, 8);
 /// Bytes of samples that travel together.

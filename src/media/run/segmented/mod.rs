@@ -14,6 +14,7 @@ mod splicer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ffmpeg_next::frame;
 
@@ -78,7 +79,7 @@ impl<'a> Segmented<'a> {
         mut splice: Splice,
     ) -> Result<Ended, Failure> {
         let grid = splice.grid(encode.frame_size());
-        let board = Board::new(grid.is_some());
+        let board = Board::new(grid.is_some(), self.watch.cancel.clone());
         let (listener, sound) = listening(splice.listener());
         self.watch.progress.follow_output();
         let splicer = Splicer {
@@ -96,6 +97,11 @@ impl<'a> Segmented<'a> {
             is_summed: sound.is_some(),
         };
         let cores = self.share.most();
+        // Files that come together are better converted beside one another.
+        let is_costly =
+            grid.as_ref().is_some_and(|grid| grid.is_costly(self.feed.shape.sample_rate()));
+        let patience = if is_costly { self.share.patience() } else { Duration::ZERO };
+        let until = Instant::now() + patience;
         let pieces = (grid.as_ref(), common.keeps_encoder);
         let mut cutter = Cutter::new(self.feed, pieces, self.expected_samples, cores);
         let watched = Watched::of_this_thread();
@@ -143,11 +149,11 @@ impl<'a> Segmented<'a> {
             let began = thread_seconds();
             let read = caught(Stage::Decoding, || match (self.apart, &mut frames) {
                 (Some(apart), _) => {
-                    apart.share_out(&board, self.share, &mut work);
+                    apart.share_out(&board, (self.share, until), &mut work);
                     Ok(())
                 }
                 (None, Some(frames)) => {
-                    self.read(frames, &board, sound, &mut cutter, grid, &mut work)
+                    self.read(frames, &board, sound, (&mut cutter, until, grid), &mut work)
                 }
                 (None, None) => Ok(()),
             });
@@ -177,7 +183,7 @@ impl<'a> Segmented<'a> {
         }
         let alone_because = match self.apart {
             Some(_) if board.is_indivisible() => "source",
-            Some(_) => "busy",
+            Some(apart) => apart.alone_because(),
             None => cutter.alone_because(),
         };
         let heard = match (self.apart, frames) {
@@ -200,8 +206,7 @@ impl<'a> Segmented<'a> {
         frames: &mut Frames<'_>,
         board: &Board<Tools<'a>>,
         sound: Option<SyncSender<Batch>>,
-        cutter: &mut Cutter,
-        grid: Option<Grid>,
+        (cutter, until, grid): (&mut Cutter, Instant, Option<Grid>),
         work: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
         let heard = grid.map_or(0..0, |grid| grid.heard);
@@ -222,7 +227,10 @@ impl<'a> Segmented<'a> {
             // Where no other lane could start there is no waiting for one.
             let most = if cutter.is_border() { cutter.most } else { u64::MAX };
             let ceiling = most.saturating_mul(self.share.most() as u64);
-            let idle = || cutter.pays().then(|| self.share.core()).flatten();
+            let idle = || {
+                let is_early = Instant::now() < until;
+                (cutter.pays() && !is_early).then(|| self.share.core()).flatten()
+            };
             match board.room(most, ceiling, UNWRITTEN_BYTES * self.share.most(), idle) {
                 Room::Stop => return Ok(()),
                 Room::Free => {}

@@ -48,7 +48,7 @@ impl<T> Board<T> {
         let mut state = self.lock();
         let mut goal = most;
         loop {
-            if state.failure.is_some() {
+            if self.is_over(&mut state) {
                 return Room::Stop;
             }
             let is_needed = self.overlaps && state.is_splicer_idle;
@@ -73,7 +73,7 @@ impl<T> Board<T> {
     pub fn work(&self, lane: usize) -> Work {
         let mut state = self.lock();
         loop {
-            if state.failure.is_some() {
+            if self.is_over(&mut state) {
                 return Work::Stop;
             }
             let is_last = state.is_complete && lane + 1 == state.lanes.len();

@@ -30,7 +30,7 @@ pub struct Lanes {
 
 impl<T> Board<T> {
     /// Opens a lane with what `next` gives: tools, and a border that no lane has come to. Waits for it,
-    /// and until fewer than `most` lanes wait to be written; whether there was one.
+    /// and until fewer than `most` lanes are not written; whether there was one.
     pub fn open_part(
         &self,
         most: usize,
@@ -38,7 +38,7 @@ impl<T> Board<T> {
     ) -> bool {
         let mut state = self.lock();
         loop {
-            if state.failure.is_some() || state.has_last {
+            if self.is_over(&mut state) || state.has_last {
                 return false;
             }
             let unwritten = state.lanes.iter().skip(state.current);
@@ -66,7 +66,7 @@ impl<T> Board<T> {
     pub fn turn(&self, lane: usize, position: i64, ahead: usize) -> Turn {
         let mut state = self.lock();
         loop {
-            if state.failure.is_some() {
+            if self.is_over(&mut state) {
                 return Turn::Stop;
             }
             let is_current = state.current == lane;

@@ -78,7 +78,7 @@ impl<T> Board<T> {
         let mut state = self.lock();
         state.current = lane;
         loop {
-            if state.failure.is_some() {
+            if self.is_over(&mut state) {
                 return Coded::Stop;
             }
             let is_complete = state.is_complete;
@@ -106,7 +106,7 @@ impl<T> Board<T> {
         let mut state = self.lock();
         state.current = lane;
         loop {
-            if state.failure.is_some() {
+            if self.is_over(&mut state) {
                 return Pair::Stop;
             }
             let Some((own, after)) = state.lanes.get_mut(lane..).and_then(<[_]>::split_first_mut)
@@ -146,6 +146,7 @@ impl<T> Board<T> {
         }
         drop(state);
         self.fed.notify_all();
+        self.roomy.notify_one();
         goes_on
     }
 

@@ -14,10 +14,12 @@ use ffmpeg_next::Packet;
 pub use self::alone::Room;
 pub use self::apart::{COMPARED, Lanes, Turn};
 pub use self::join::{Coded, Next, Pair};
-use crate::media::failure::Failure;
+use crate::base::CancelToken;
+use crate::media::failure::{Failure, Stage};
 use crate::media::splice::Batch;
+use crate::media::stage::stopped;
 
-/// How often somebody who waits looks whether it is to stop, or whether a core is idle.
+/// How often somebody who waits looks whether the conversion was stopped, or whether a core is idle.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// The board of one run.
@@ -32,8 +34,10 @@ pub struct Board<T> {
     fed: Condvar,
     /// The splicer can go on.
     coded: Condvar,
-    /// The reader can go on, or a core may be idle.
+    /// Who reads or opens lanes can go on, or a core may be idle.
     roomy: Condvar,
+    /// Stops all who wait: who works may be in a call that does not return.
+    cancel: CancelToken,
     /// Whether a lane goes on past its border until the splicer drops it.
     overlaps: bool,
 }
@@ -98,8 +102,8 @@ pub enum Work {
 }
 
 impl<T> Board<T> {
-    /// A board without lanes, which overlap or not.
-    pub fn new(overlaps: bool) -> Self {
+    /// A board without lanes, which overlap or not; whoever waits at it leaves when `cancel` is stopped.
+    pub fn new(overlaps: bool, cancel: CancelToken) -> Self {
         let state = State {
             lanes: Vec::new(),
             untaken: VecDeque::new(),
@@ -117,6 +121,7 @@ impl<T> Board<T> {
             fed: Condvar::new(),
             coded: Condvar::new(),
             roomy: Condvar::new(),
+            cancel,
             overlaps,
         }
     }
@@ -143,7 +148,7 @@ impl<T> Board<T> {
     pub fn take_lane(&self) -> Option<(usize, T)> {
         let mut state = self.lock();
         loop {
-            if state.failure.is_some() {
+            if self.is_over(&mut state) {
                 return None;
             }
             if let Some(lane) = state.untaken.pop_front() {
@@ -179,6 +184,14 @@ impl<T> Board<T> {
     /// Why it stopped, if it did.
     pub fn failure(&self) -> Option<Failure> {
         self.lock().failure.take()
+    }
+
+    /// Whether all is to stop.
+    fn is_over(&self, state: &mut State<T>) -> bool {
+        if let Some(reason) = self.cancel.reason() {
+            state.failure.get_or_insert_with(|| stopped(reason, Stage::Encoding));
+        }
+        state.failure.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
