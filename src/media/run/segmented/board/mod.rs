@@ -238,3 +238,33 @@ fn wait<'a, T>(until: &Condvar, state: MutexGuard<'a, State<T>>) -> MutexGuard<'
     let waited = until.wait_timeout(state, LOOK);
     waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::StopReason;
+    use crate::media::failure::FailureCode;
+
+    #[test]
+    fn whoever_waits_leaves_when_it_is_cancelled() {
+        let cancel = CancelToken::default();
+        let board = Board::<()>::new(false, cancel.clone());
+        board.open_lane((), 0);
+        let (lane, ()) = board.take_lane().expect("the first");
+        std::thread::scope(|scope| {
+            // Whoever should feed the lane is in a call that does not return.
+            let all = [
+                scope.spawn(|| matches!(board.work(lane), Work::Stop)),
+                scope.spawn(|| matches!(board.coded(lane), Coded::Stop)),
+                scope.spawn(|| matches!(board.turn(lane, 0, 0), Turn::Stop)),
+                scope.spawn(|| board.take_lane().is_none()),
+                scope.spawn(|| !board.open_part(1, |_| None)),
+                scope.spawn(|| matches!(board.room(0, 0, 0, || None::<()>), Room::Stop)),
+            ];
+            cancel.stop(StopReason::Cancelled);
+            assert!(all.into_iter().all(|one| one.join().expect("no panic")));
+        });
+        let failure = board.failure().expect("why it stopped");
+        assert_eq!(failure.code, FailureCode::Cancelled);
+    }
+}
