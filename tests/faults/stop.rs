@@ -46,6 +46,30 @@ fn work_that_can_be_finished_is_finished() {
 }
 
 #[test]
+fn while_it_stops_no_core_is_kept_for_jobs_that_will_not_come() {
+    let mut server = Server::with(&[("WORKERS", "2")]);
+    let client = server.client();
+    let submit = |seconds: u32| {
+        let answer = client.upload("a.wav", &plain_wav(seconds), &FLAC);
+        answer.json()["job_id"].as_str().expect("an id").to_owned()
+    };
+    let (shorter, longer, waiting) = (submit(120), submit(300), submit(300));
+    wait_for("both run", 60, || {
+        [&shorter, &longer].iter().all(|id| client.status(id)["status"] == "processing")
+    });
+    server.signal("-TERM");
+    assert_eq!(server.wait_exit(Duration::from_secs(30)).code(), Some(0), "{}", server.log());
+    let server = server.restart();
+    let client = server.client();
+    assert_eq!(client.post(&format!("/api/v1/jobs/{waiting}/cancel")).status, 202);
+    let job = client.wait(&longer)["job"].take();
+    assert_eq!((&job["status"], &job["progress"]["attempt"]), (&"done".into(), &1.into()), "{job}");
+    let output = &job["output"];
+    let on_one = output["serial_because"] == "one_core";
+    assert!(on_one || output["segments"].as_u64() > Some(1), "{output}");
+}
+
+#[test]
 fn work_that_cannot_is_handed_back_and_done_later() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Small to upload and long to encode.
