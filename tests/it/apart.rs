@@ -1,6 +1,6 @@
 //! Recordings that several cores read apart, each a part of it.
 
-use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use audiomill::base::{CancelToken, StopReason};
 use audiomill::media::convert::Output;
 use audiomill::media::cores::Cores;
-use audiomill::media::io::Place;
 use audiomill::media::options::parse;
 use audiomill::media::{Conversion, Failure, FailureCode, Limits, Progress, Sink, Source, convert};
 use serde_json::Value;
 
+use crate::support::disk::{Stuck, decoded_at_standstill};
 use crate::support::recording::music;
 
 /// More than one reader keeps at work: with so many, every format is read in parts.
@@ -258,44 +258,6 @@ fn a_source_that_can_no_longer_be_read_fails_as_on_one_core() {
     }
 }
 
-/// A disk that takes a little and then nothing until it is let.
-struct Stuck {
-    inner: Cursor<Vec<u8>>,
-    most: usize,
-    is_free: Arc<AtomicBool>,
-}
-
-impl Read for Stuck {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        self.inner.read(bytes)
-    }
-}
-
-impl Seek for Stuck {
-    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
-        self.inner.seek(to)
-    }
-}
-
-impl Write for Stuck {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        while self.inner.get_ref().len() > self.most && !self.is_free.load(Ordering::Relaxed) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Place for Stuck {
-    fn truncate(&mut self, length: u64) -> std::io::Result<()> {
-        self.inner.truncate(length)
-    }
-}
-
 #[test]
 fn a_disk_that_stands_still_holds_all_parts_up() {
     const MINUTES: u32 = 20;
@@ -304,20 +266,12 @@ fn a_disk_that_stands_still_holds_all_parts_up() {
     for options in [&[("format", "alac")][..], &[("format", "opus"), ("bitrate", "512k")]] {
         let source = Source::new(Cursor::new(flac.clone()), Some(flac.len() as u64));
         let is_free = Arc::new(AtomicBool::new(false));
-        let stuck =
-            Stuck { inner: Cursor::default(), most: 1 << 18, is_free: Arc::clone(&is_free) };
+        let stuck = Stuck::after(1 << 18, &is_free);
         let conversion = conversion(options, &Cores::new(2));
         let progress = Arc::clone(&conversion.progress);
         let sink = Sink::new(stuck, u64::MAX >> 1);
         let work = std::thread::spawn(move || convert(&conversion, source, sink, &mut |_, _| {}));
-        // Until nothing moves any longer.
-        let (mut decoded, mut still) = (0, 0);
-        while still < 4 {
-            std::thread::sleep(std::time::Duration::from_millis(250));
-            let now = progress.snapshot().samples_decoded;
-            still = if now > 0 && now == decoded { still + 1 } else { 0 };
-            decoded = now;
-        }
+        let decoded = decoded_at_standstill(&progress);
         let whole = u64::from(MINUTES) * 60 * 44_100;
         assert!(
             decoded < whole * 3 / 4,

@@ -1,6 +1,6 @@
 //! One file on several cores is what it is on one.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use audiomill::base::{CancelToken, StopReason};
 use audiomill::media::convert::Output;
 use audiomill::media::cores::Cores;
-use audiomill::media::io::Place;
 use audiomill::media::options::parse;
 use audiomill::media::request::{Exactness, Request};
 use audiomill::media::{Conversion, FailureCode, Limits, Progress, Sink, Source, convert};
 
+use crate::support::disk::{Stuck, decoded_at_standstill};
 use crate::support::recording::{decoded_samples, ffmpeg, music};
 
 /// Enough for several pieces on four cores.
@@ -248,50 +248,13 @@ fn a_recording_that_changes_in_the_middle_is_the_same_on_any_number_of_cores() {
     assert!(made[1].0.segments() > 2 && made[0].1 == made[1].1);
 }
 
-/// A disk that takes the first megabyte and then nothing until it is let.
-struct Stuck {
-    inner: std::io::Cursor<Vec<u8>>,
-    is_free: Arc<AtomicBool>,
-}
-
-impl Read for Stuck {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        self.inner.read(bytes)
-    }
-}
-
-impl Seek for Stuck {
-    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
-        self.inner.seek(to)
-    }
-}
-
-impl Write for Stuck {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        while self.inner.get_ref().len() > 1 << 20 && !self.is_free.load(Ordering::Relaxed) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Place for Stuck {
-    fn truncate(&mut self, length: u64) -> std::io::Result<()> {
-        self.inner.truncate(length)
-    }
-}
-
 #[test]
 fn a_disk_that_stands_still_holds_the_encoders_up() {
     const MINUTES: u32 = 6;
     let wav = crate::support::recording::plain_wav(MINUTES * 60);
     let source = Source::new(std::io::Cursor::new(wav.clone()), Some(wav.len() as u64));
     let is_free = Arc::new(AtomicBool::new(false));
-    let stuck = Stuck { inner: std::io::Cursor::default(), is_free: Arc::clone(&is_free) };
+    let stuck = Stuck::after(1 << 20, &is_free);
     let progress = Arc::new(Progress::default());
     let conversion = Conversion {
         request: parse(None, [("format", "wav"), ("bit_depth", "24")]).expect("options"),
@@ -303,16 +266,7 @@ fn a_disk_that_stands_still_holds_the_encoders_up() {
     };
     let sink = Sink::new(stuck, u64::MAX >> 1);
     let work = std::thread::spawn(move || convert(&conversion, source, sink, &mut |_, _| {}));
-    // Until nothing moves any longer.
-    let mut decoded = 0;
-    loop {
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        let now = progress.snapshot().samples_decoded;
-        if now > 0 && now == decoded {
-            break;
-        }
-        decoded = now;
-    }
+    let decoded = decoded_at_standstill(&progress);
     let whole = u64::from(MINUTES) * 60 * 44_100;
     assert!(decoded < whole / 2, "{decoded} of {whole} samples wait in memory");
     is_free.store(true, Ordering::Relaxed);

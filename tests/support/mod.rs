@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 pub mod client;
+pub mod disk;
 pub mod recording;
 pub mod server;
 
