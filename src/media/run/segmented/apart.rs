@@ -5,8 +5,9 @@
 //!
 //! A part is decoded from a place before its border on. Whether that gives the very sound that the lane
 //! before would have gone on with is not taken on trust: both decode the first frames behind the
-//! border, and must find them at the same place of the file. Where they differ, or where anything is found that is not as it should be, the lane that
-//! has come there rightly goes on to the end, and those behind it were for nothing.
+//! border, and must find them at the same place of the file. Where they differ, or where anything is
+//! found that is not as it should be, the lane that has come there rightly goes on to the end, and
+//! those behind it were for nothing.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
