@@ -103,6 +103,38 @@ test('real_peaks_are_drawn_at_their_place', async () => {
 	assert.ok(full > 0.9, `full scale: ${full}`);
 	await page.context().close();
 });
+test('a_shape_asked_for_while_it_ran_does_not_stand_for_the_whole', async () => {
+	const page = await w.page();
+	let [asked, late] = [0, false];
+	await page.route('**/waveform?*', async (route) => {
+		const answer = await route.fetch();
+		if ((asked += 1) > 1) return route.fulfill({ response: answer });
+		// Of the running job: nothing yet, and told after the shape of the whole.
+		await until(() => asked > 1, 'the whole is asked for as soon as the job is done');
+		await route.fulfill({ json: { ...(await answer.json()), data: [], length: 0 } });
+		late = true;
+	});
+	await page.route('**/api/v1/jobs?*', async (route) => {
+		const answer = await route.fetch({ headers: { ...route.request().headers(), 'if-none-match': '' } });
+		const body = await answer.json();
+		if (!asked) for (const job of body.jobs) Object.assign(job, { status: 'processing', started_at: new Date().toISOString(), output: null });
+		await route.fulfill({ json: body });
+	});
+	const loud = w.wav('whole.wav', 3);
+	const bytes = fs.readFileSync(loud);
+	for (let at = 44; at < bytes.length; at += 2) bytes.writeInt16LE(Math.round(Math.sin(at / 6) * 32767), at);
+	fs.writeFileSync(loud, bytes);
+	await page.setInputFiles('#pick', loud);
+	await phase(page, 'whole.mp3', 'done');
+	const tall = () => row(page, 'whole.mp3').locator('canvas').evaluate((node) => {
+		const { data, width, height } = node.getContext('2d').getImageData(0, 0, node.width, node.height);
+		return [...Array(height).keys()].filter((y) => [...Array(width).keys()].some((x) => data[(y * width + x) * 4 + 3] > 60)).length / height;
+	});
+	await until(() => late, 'the late answer came');
+	await page.waitForTimeout(500);
+	assert.ok(await tall() > 0.9, 'the whole is what is drawn');
+	await page.context().close();
+});
 test('copied_sound_says_that_nothing_is_re_encoded', async () => {
 	const page = await w.page();
 	await page.route('**/api/v1/jobs?*', async (route) => {
