@@ -123,7 +123,7 @@ impl App {
     /// Answers requests until `stop`, then ends in order: no new connections, running requests
     /// and conversions get their grace, the rest of the work is handed back, the database closed.
     pub async fn run(self, stop: CancellationToken) {
-        let jobs = self.server.jobs().clone();
+        let (jobs, auth) = (self.server.jobs().clone(), self.server.auth().clone());
         let draining = async {
             stop.cancelled().await;
             tracing::info!("stopping");
@@ -134,6 +134,9 @@ impl App {
             http::serve(self.listeners, self.server.clone(), stop.clone(), GRACE),
             draining
         );
+        if let Err(error) = auth.settle().await {
+            tracing::warn!(%error, "uses of keys are not counted");
+        }
         self.database.close().await;
         tracing::info!("stopped");
     }
@@ -161,6 +164,21 @@ pub async fn issue_link(config: &Config) -> Result<String, StartError> {
         })
         .collect();
     Ok(link(config, &addresses, &token))
+}
+
+/// Works on the accounts in the database of a server that may be running.
+///
+/// # Errors
+/// [`StartError`]; what `work` says is its own.
+pub async fn with_accounts<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Auth) -> T,
+) -> Result<T, StartError> {
+    keep_private();
+    let database = open_database(config).await?;
+    let done = work(&open_auth(config, &database).await?).await;
+    database.close().await;
+    Ok(done)
 }
 
 /// What the server writes is its own business: recordings, sessions, the secret.

@@ -1,7 +1,7 @@
 //! audiomill: a self-hosted audio transcoding server, and the engine inside it.
 //!
 //! Layers, lowest first; a module imports only lower ones (`tests/it/architecture.rs` holds it so):
-//! `base`, `observe` → `db` → `media`, `storage` → `auth`, `jobs` → `http` → `config` → `app`, `cli`.
+//! `base`, `observe` → `db` → `media`, `storage`, `ledger` → `auth`, `jobs` → `http` → `config` → `app`, `cli`.
 
 pub mod base;
 pub mod observe;
@@ -10,6 +10,8 @@ pub mod db;
 
 pub mod media;
 pub mod storage;
+
+pub mod ledger;
 
 pub mod auth;
 pub mod jobs;

@@ -1,5 +1,6 @@
 //! What a request brings along, and who it turns out to be.
 
+use super::scope::Scopes;
 use crate::base::UserId;
 
 /// What a request brings along, not yet believed.
@@ -22,6 +23,8 @@ pub struct Principal {
     pub email: String,
     /// By what it is known.
     pub method: Method,
+    /// What it may do.
+    pub scopes: Scopes,
 }
 
 /// By what a principal is known.
@@ -31,4 +34,15 @@ pub enum Method {
     Session,
     /// A key that was sent on purpose.
     Key,
+}
+
+impl Method {
+    /// Its word in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Key => "key",
+        }
+    }
 }

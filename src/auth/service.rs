@@ -6,10 +6,13 @@ use std::time::Duration;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::api_key::MARK;
 use super::credentials::{Credentials, Method, Principal};
+use super::keys::Uses;
 use super::store::{Account, NewSession, Store};
 use crate::base::{Clock, Secret};
 use crate::db::Database;
+use crate::ledger::Ledger;
 
 /// What signing in goes by.
 #[derive(Clone, Debug)]
@@ -32,7 +35,7 @@ const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const SESSION_IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// "Last seen" is written down at most this often.
-const SEEN_STEP: Duration = Duration::from_secs(60);
+pub(super) const SEEN_STEP: Duration = Duration::from_secs(60);
 
 /// Why nobody came out of a request's credentials.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,12 @@ pub enum AuthError {
     /// No credential, or one that is wrong or too old.
     #[error("Not signed in.")]
     Unknown,
+    /// What is asked for cannot be; why.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is none such.
+    #[error("There is none such.")]
+    NoSuch,
     /// The database does not answer.
     #[error("The server made a mistake.")]
     Database(#[from] sqlx::Error),
@@ -59,6 +68,8 @@ struct Inner {
     static_key: Option<hmac::Tag>,
     owner: Account,
     random: SystemRandom,
+    ledger: Ledger,
+    uses: Uses,
 }
 
 impl Auth {
@@ -67,6 +78,7 @@ impl Auth {
     /// # Errors
     /// What the database says.
     pub async fn open(db: Database, settings: Settings, clock: Clock) -> Result<Self, AuthError> {
+        let ledger = Ledger::new(db.clone(), clock.clone());
         let store = Store::new(db);
         let owner = store.ensure_admin(&settings.owner_email, clock.wall_ms()).await?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, settings.secret.expose());
@@ -78,7 +90,35 @@ impl Auth {
             static_key,
             owner,
             random: SystemRandom::new(),
+            ledger,
+            uses: Uses::default(),
         })))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn owner(&self) -> &Account {
+        &self.0.owner
+    }
+
+    pub(super) fn uses(&self) -> &Uses {
+        &self.0.uses
+    }
+
+    pub(super) fn random(&self) -> &SystemRandom {
+        &self.0.random
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.0.clock.wall_ms()
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
     }
 
     /// Makes a one-time sign-in token for the owner; older unspent ones are void from now on.
@@ -135,7 +175,10 @@ impl Auth {
     /// `Unknown`, or what the database says.
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, AuthError> {
         if let Some(key) = credentials.api_key.or(credentials.bearer) {
-            return self.by_key(key);
+            return match key.strip_prefix(MARK) {
+                Some(_) => self.by_api_key(key).await,
+                None => self.by_static_key(key),
+            };
         }
         match credentials.session {
             Some(session) => self.by_session(session).await,
@@ -143,23 +186,23 @@ impl Auth {
         }
     }
 
-    fn by_key(&self, key: &str) -> Result<Principal, AuthError> {
+    fn by_static_key(&self, key: &str) -> Result<Principal, AuthError> {
         let tag = self.0.static_key.as_ref().ok_or(AuthError::Unknown)?;
         // Both sides go through the keyed hash, so the comparison takes the same time for any key.
         hmac::verify(&self.0.key, key.as_bytes(), tag.as_ref()).map_err(|_| AuthError::Unknown)?;
-        let Account { user, email } = self.0.owner.clone();
-        Ok(Principal { user, email, method: Method::Key })
+        let Account { user, email, role } = self.0.owner.clone();
+        Ok(Principal { user, email, method: Method::Key, scopes: role.scopes() })
     }
 
     async fn by_session(&self, session: &str) -> Result<Principal, AuthError> {
         let hash = self.hash(Purpose::Session, session);
         let now = self.0.clock.wall_ms();
         let found = self.0.store.session(hash.as_ref(), now, now - millis(SESSION_IDLE)).await?;
-        let (Account { user, email }, seen) = found.ok_or(AuthError::Unknown)?;
+        let (Account { user, email, role }, seen) = found.ok_or(AuthError::Unknown)?;
         if now - seen > millis(SEEN_STEP) {
             self.0.store.touch_session(hash.as_ref(), now).await?;
         }
-        Ok(Principal { user, email, method: Method::Session })
+        Ok(Principal { user, email, method: Method::Session, scopes: role.scopes() })
     }
 
     fn hash(&self, purpose: Purpose, secret: &str) -> hmac::Tag {
@@ -187,7 +230,7 @@ enum Purpose {
     Session,
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
@@ -196,6 +239,8 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
+    use crate::auth::{By, CreatedKey, KeyRequest, Scopes};
+    use crate::ledger::Selection;
 
     async fn auth() -> (tempfile::TempDir, Auth, Arc<std::sync::atomic::AtomicI64>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -207,6 +252,10 @@ mod tests {
             owner_email: String::from("owner"),
         };
         (folder, Auth::open(db, settings, clock).await.expect("accounts"), hand)
+    }
+
+    fn key(key: &str) -> Credentials<'_> {
+        Credentials { api_key: Some(key), ..Credentials::default() }
     }
 
     fn session(id: &str) -> Credentials<'_> {
@@ -246,6 +295,46 @@ mod tests {
         assert!(auth.authenticate(session(&id)).await.is_ok(), "being used keeps it");
         hand.fetch_add(8 * 24 * 3_600_000, Ordering::AcqRel);
         assert!(auth.authenticate(session(&id)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_key_is_good_until_it_ends_or_is_revoked_and_may_what_it_says() {
+        let (_folder, auth, hand) = auth().await;
+        let owner = auth.authenticate(key(&"k".repeat(32))).await.expect("the owner");
+        let by = By { actor: "owner", method: "key", address: None };
+        let made = |name: &str, scopes: &str, days: Option<u32>| {
+            let scopes = scopes.parse().expect("scopes");
+            let request = KeyRequest { name: name.to_owned(), scopes, days };
+            let (auth, owner) = (auth.clone(), owner.clone());
+            async move { auth.create_key(by, &owner, &request).await }
+        };
+        let day = made("a day", "jobs:read", Some(1)).await.expect("a key");
+        let ever = made("for ever", "jobs:read jobs:write", None).await.expect("a key");
+        let may = |made: &CreatedKey| {
+            let (auth, secret) = (auth.clone(), made.key.clone());
+            async move { auth.authenticate(key(&secret)).await.map(|principal| principal.scopes) }
+        };
+        assert_eq!(may(&day).await.expect("good").to_string(), "jobs:read");
+        assert_eq!(may(&ever).await.expect("good"), Scopes::JOBS);
+        hand.fetch_add(24 * 3_600_000, Ordering::AcqRel);
+        assert!(matches!(may(&day).await, Err(AuthError::Unknown)), "its day is over");
+        auth.revoke_key(by, owner.user, ever.id).await.expect("revoked");
+        assert!(matches!(may(&ever).await, Err(AuthError::Unknown)));
+        assert!(matches!(auth.revoke_key(by, owner.user, ever.id).await, Err(AuthError::NoSuch)));
+        for (name, scopes, days) in [(" ", "admin", None), ("x", "", None), ("x", "admin", Some(0))]
+        {
+            assert!(
+                matches!(made(name, scopes, days).await, Err(AuthError::Invalid(_))),
+                "{name:?}"
+            );
+        }
+        auth.settle().await.expect("written");
+        let keys = auth.keys(owner.user).await.expect("keys");
+        assert_eq!(keys.iter().map(|key| key.uses).collect::<Vec<_>>(), [1, 1]);
+        let selection = Selection { limit: 9, ..Selection::default() };
+        let acts = auth.ledger().list(&selection).await.expect("acts");
+        let acts: Vec<&str> = acts.iter().map(|act| act.action.as_str()).collect();
+        assert_eq!(acts, ["key.revoke", "key.create", "key.create"]);
     }
 
     #[tokio::test]

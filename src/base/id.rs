@@ -70,6 +70,10 @@ id_type!(
     /// One result of a job.
     ArtifactId
 );
+id_type!(
+    /// One API key.
+    KeyId
+);
 
 #[cfg(test)]
 mod tests {

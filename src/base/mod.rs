@@ -12,7 +12,7 @@ pub mod whole;
 
 pub use cancel::{CancelToken, StopReason};
 pub use clock::Clock;
-pub use id::{ArtifactId, BlobId, JobId, UserId};
+pub use id::{ArtifactId, BlobId, JobId, KeyId, UserId};
 pub use secret::Secret;
 pub use units::{BitRate, ByteSize};
 pub use whole::{greatest_common_divisor, least_common_multiple};

@@ -7,6 +7,7 @@
 mod bench;
 mod convert;
 mod formats;
+mod key;
 mod probe;
 mod serve;
 mod settings;
@@ -95,6 +96,7 @@ fn command() -> Command {
         .subcommand(probe::command())
         .subcommand(formats::command())
         .subcommand(user::command())
+        .subcommand(key::command())
         .subcommand(bench::command())
         .subcommand(settings::command())
 }
@@ -107,6 +109,7 @@ fn dispatch(matches: &ArgMatches) -> Outcome {
         Some(("serve", arguments)) => serve::run(arguments),
         Some(("bench", arguments)) => bench::run(arguments),
         Some(("user", arguments)) => user::run(arguments),
+        Some(("key", arguments)) => key::run(arguments),
         Some(("settings", _)) => settings::run(),
         _ => Err(Refused::Usage(String::from("no such command"))),
     }

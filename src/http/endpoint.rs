@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use crate::auth::{Method as Proof, Principal, Scope};
+
 /// Something the server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -47,6 +49,14 @@ pub enum Endpoint {
     Formats,
     /// What is in a file, and what would be made of it.
     Probe,
+    /// Own keys.
+    ListKeys,
+    /// Makes a key.
+    CreateKey,
+    /// Ends a key.
+    RevokeKey,
+    /// The audit log.
+    Audit,
 }
 
 /// Who may call an endpoint.
@@ -56,6 +66,25 @@ pub enum Access {
     Open,
     /// Anyone who is signed in or shows a key.
     SignedIn,
+    /// Those who may do this.
+    With(Scope),
+    /// A person, or a key that may do everything: what an account does with itself.
+    Person,
+}
+
+impl Access {
+    /// Whether somebody who is known may come in.
+    #[must_use]
+    pub fn admits(self, principal: &Principal) -> bool {
+        match self {
+            Self::Open | Self::SignedIn => true,
+            Self::With(scope) => principal.scopes.contains(scope),
+            Self::Person => match principal.method {
+                Proof::Session => true,
+                Proof::Key => principal.scopes.contains(Scope::Admin),
+            },
+        }
+    }
 }
 
 /// One line of the table.
@@ -74,7 +103,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 23] = [
+pub const TABLE: [Row; 27] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -98,6 +127,10 @@ pub const TABLE: [Row; 23] = [
     row(Endpoint::Waveform, Method::GET, "/api/v1/jobs/{id}/waveform"),
     row(Endpoint::Formats, Method::GET, "/api/v1/formats"),
     row(Endpoint::Probe, Method::POST, "/api/v1/probe"),
+    row(Endpoint::ListKeys, Method::GET, "/api/v1/keys"),
+    row(Endpoint::CreateKey, Method::POST, "/api/v1/keys"),
+    row(Endpoint::RevokeKey, Method::DELETE, "/api/v1/keys/{id}"),
+    row(Endpoint::Audit, Method::GET, "/api/v1/audit"),
 ];
 
 impl Endpoint {
@@ -111,19 +144,17 @@ impl Endpoint {
             Self::Home
             | Self::UploadPage
             | Self::UploadView
-            | Self::Upload
-            | Self::Status
-            | Self::Download
             | Self::Logout
             | Self::ApiRoot
-            | Self::ListJobs
-            | Self::GetJob
-            | Self::DeleteJob
-            | Self::CancelJob
-            | Self::RetryJob
-            | Self::Waveform
-            | Self::Formats
-            | Self::Probe => Access::SignedIn,
+            | Self::Formats => Access::SignedIn,
+            Self::Status | Self::Download | Self::ListJobs | Self::GetJob | Self::Waveform => {
+                Access::With(Scope::JobsRead)
+            }
+            Self::Upload | Self::DeleteJob | Self::CancelJob | Self::RetryJob | Self::Probe => {
+                Access::With(Scope::JobsWrite)
+            }
+            Self::ListKeys | Self::CreateKey | Self::RevokeKey => Access::Person,
+            Self::Audit => Access::With(Scope::Admin),
         }
     }
 
@@ -149,7 +180,11 @@ impl Endpoint {
             | Self::CancelJob
             | Self::RetryJob
             | Self::Waveform
-            | Self::Formats => Some(64 * 1024),
+            | Self::Formats
+            | Self::ListKeys
+            | Self::CreateKey
+            | Self::RevokeKey
+            | Self::Audit => Some(64 * 1024),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 41] = [
+pub const CODES: [(&str, StatusCode, &str); 42] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -30,6 +30,7 @@ pub const CODES: [(&str, StatusCode, &str); 41] = [
     ("uri_too_long", StatusCode::URI_TOO_LONG, "Address too long"),
     ("not_audio", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not audio"),
     ("type_not_accepted", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Type not accepted"),
+    ("not_json", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not JSON"),
     ("not_a_form", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form"),
     ("range_not_satisfiable", StatusCode::RANGE_NOT_SATISFIABLE, "Range not satisfiable"),
     ("format_unknown", StatusCode::UNPROCESSABLE_ENTITY, "Unknown format"),
@@ -218,6 +219,8 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::Unknown => Self::new("unauthenticated", "Not signed in.")
                 .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            AuthError::Invalid(detail) => Self::new("option_invalid", detail),
+            AuthError::NoSuch => Self::new("not_found", error.to_string()),
             AuthError::Database(_) | AuthError::NoRandomness => {
                 tracing::error!(%error, "signing in failed");
                 Self::new("internal", error.to_string())

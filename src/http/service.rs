@@ -20,7 +20,7 @@ use super::request::credentials::credentials;
 use super::request::origin::{self, Peer};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
-use crate::auth::{Auth, Method as Proof, Principal};
+use crate::auth::{Auth, By, Method as Proof, Principal};
 use crate::db::Database;
 use crate::jobs::Jobs;
 use crate::observe::RequestId;
@@ -68,6 +68,8 @@ pub struct Call {
     pub principal: Option<Principal>,
     /// How the browser reached us.
     pub scheme: Scheme,
+    /// The client's address.
+    pub client: Option<String>,
 }
 
 /// Longest target of a request, in bytes.
@@ -129,7 +131,7 @@ impl Server {
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
             let scheme = origin::scheme(request.headers(), peer, &self.0.settings.public_origins);
             let mut response = self
-                .handle(request, scheme)
+                .handle(request, scheme, peer)
                 .await
                 .unwrap_or_else(|problem| problem.into_response(&id));
             secure(response.headers_mut(), scheme);
@@ -151,6 +153,7 @@ impl Server {
         &self,
         request: Request<RequestBody>,
         scheme: Scheme,
+        peer: Peer,
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         check_head(&head)?;
@@ -163,13 +166,15 @@ impl Server {
         };
         let principal = match access {
             Access::Open => None,
-            Access::SignedIn => match self.principal(&head.headers, scheme).await {
-                Ok(principal) => Some(principal),
-                Err(problem) if problem.code() == "unauthenticated" && is_navigation(&head) => {
-                    return Ok(to_sign_in(&head));
+            Access::SignedIn | Access::With(_) | Access::Person => {
+                match self.principal(&head.headers, scheme).await {
+                    Ok(principal) => Some(principal),
+                    Err(problem) if problem.code() == "unauthenticated" && is_navigation(&head) => {
+                        return Ok(to_sign_in(&head));
+                    }
+                    Err(problem) => return Err(problem.closing()),
                 }
-                Err(problem) => return Err(problem.closing()),
-            },
+            }
         };
         let (endpoint, values) = match route {
             Route::Found(endpoint, values) => (endpoint, values),
@@ -178,13 +183,17 @@ impl Server {
                 return Err(Problem::new("not_found", "There is nothing at this address."));
             }
         };
+        if principal.as_ref().is_some_and(|principal| !access.admits(principal)) {
+            return Err(forbidden(access).closing());
+        }
         if endpoint == Endpoint::Login
             || principal.as_ref().is_some_and(|p| p.method == Proof::Session)
         {
             self.check_site(&head).await?;
         }
         check_length(&head.headers, &body, endpoint)?;
-        let call = Call { endpoint, values, head, principal, scheme };
+        let client = origin::client(&head.headers, peer).map(|address| address.to_string());
+        let call = Call { endpoint, values, head, principal, scheme, client };
         if endpoint == Endpoint::Upload {
             return handlers::dispatch(self, call, body).await;
         }
@@ -228,11 +237,33 @@ impl Call {
         self.principal.as_ref().ok_or_else(|| Problem::new("unauthenticated", "Not signed in."))
     }
 
+    /// Who calls, as it is written down.
+    ///
+    /// # Errors
+    /// Those of [`Self::caller`].
+    pub fn by(&self) -> Result<By<'_>, Problem> {
+        let caller = self.caller()?;
+        let (actor, method) = (caller.email.as_str(), caller.method.as_str());
+        Ok(By { actor, method, address: self.client.as_deref() })
+    }
+
     /// A value of the path; empty when the path has none of this name.
     #[must_use]
     pub fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
+}
+
+/// Somebody is known and may not.
+fn forbidden(access: Access) -> Problem {
+    let detail = match access {
+        Access::With(scope) => {
+            format!("This takes a key or an account with \"{}\".", scope.as_str())
+        }
+        Access::Person => String::from("This is for people who are signed in, not for keys."),
+        Access::Open | Access::SignedIn => String::from("You may not do this."),
+    };
+    Problem::new("forbidden", detail)
 }
 
 fn check_head(head: &Parts) -> Result<(), Problem> {

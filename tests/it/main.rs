@@ -17,6 +17,7 @@ mod copying;
 mod gapless;
 mod identity;
 mod jobs;
+mod keys;
 mod limits;
 mod lock_down;
 mod loudness;

@@ -3,9 +3,11 @@
 //! Owns: which part of the domain an endpoint asks. Never: policy, SQL, another handler.
 //! Used by: `http::service`.
 
+mod audit;
 mod formats;
 mod health;
 mod jobs;
+mod keys;
 mod page;
 mod plain;
 mod probe;
@@ -49,6 +51,10 @@ pub async fn dispatch(
         Endpoint::Waveform => waveform::get(server, &call).await,
         Endpoint::Formats => formats::catalogue(server, &call),
         Endpoint::Probe => probe::look(server, &call, body).await,
+        Endpoint::ListKeys => keys::list(server, &call).await,
+        Endpoint::CreateKey => keys::create(server, &call, body).await,
+        Endpoint::RevokeKey => keys::revoke(server, &call).await,
+        Endpoint::Audit => audit::list(server, &call).await,
     }
 }
 

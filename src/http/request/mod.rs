@@ -6,5 +6,6 @@
 pub mod conditional;
 pub mod credentials;
 pub mod form;
+pub mod json;
 pub mod multipart;
 pub mod origin;

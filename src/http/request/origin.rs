@@ -28,6 +28,27 @@ impl Peer {
     }
 }
 
+/// The client's address: that of the peer, or what a trusted proxy says of it, which is the rightmost
+/// entry of `X-Forwarded-For` that is not itself a proxy here. `None` behind a socket without a word.
+#[must_use]
+pub fn client(headers: &HeaderMap, peer: Peer) -> Option<IpAddr> {
+    let own = match peer {
+        Peer::Address(address) => Some(address.to_canonical()),
+        Peer::UnixSocket => None,
+    };
+    if !peer.is_trusted() {
+        return own;
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().rev();
+    forwarded
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.rsplit(','))
+        .map_while(|entry| entry.trim().parse::<IpAddr>().ok())
+        .map(|address| address.to_canonical())
+        .find(|address| !address.is_loopback())
+        .or(own)
+}
+
 /// The scheme the browser used: the proxy's word when it is trusted, else what is configured.
 #[must_use]
 pub fn scheme(headers: &HeaderMap, peer: Peer, public_origins: &[String]) -> Scheme {
@@ -65,6 +86,24 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn the_client_is_who_the_nearest_proxy_names() {
+        let with = |forwarded: &'static str| {
+            HeaderMap::from_iter([(
+                http::HeaderName::from_static("x-forwarded-for"),
+                HeaderValue::from_static(forwarded),
+            )])
+        };
+        let near = Peer::Address(IpAddr::from([127, 0, 0, 1]));
+        let far = Peer::Address(IpAddr::from([192, 168, 1, 9]));
+        let of = |forwarded, peer| client(&with(forwarded), peer).map(|ip| ip.to_string());
+        assert_eq!(of("6.6.6.6, 9.9.9.9, 127.0.0.1", near).as_deref(), Some("9.9.9.9"));
+        assert_eq!(of("9.9.9.9", far).as_deref(), Some("192.168.1.9"));
+        assert_eq!(of("6.6.6.6, nonsense", near).as_deref(), Some("127.0.0.1"));
+        assert_eq!(of("::ffff:9.9.9.9", Peer::UnixSocket).as_deref(), Some("9.9.9.9"));
+        assert_eq!(of("127.0.0.1", Peer::UnixSocket), None);
+    }
 
     #[test]
     fn only_a_proxy_on_this_machine_may_speak_for_the_browser() {

@@ -1,7 +1,12 @@
 //! Rows of accounts, sessions and sign-in links.
 
-use sqlx::FromRow;
+mod keys;
 
+use sqlx::{FromRow, Sqlite, Transaction};
+
+pub use self::keys::KeyRow;
+pub(in crate::auth) use self::keys::{Found, NewRow};
+use super::scope::Scopes;
 use crate::base::UserId;
 use crate::db::Database;
 
@@ -16,22 +21,50 @@ pub(super) struct Store {
 pub(super) struct Account {
     pub(super) user: UserId,
     pub(super) email: String,
+    pub(super) role: Role,
+}
+
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Has jobs.
+    User,
+    /// Sees to the server too.
+    Admin,
+}
+
+impl Role {
+    /// What it may at the most.
+    #[must_use]
+    pub const fn scopes(self) -> Scopes {
+        match self {
+            Self::User => Scopes::JOBS,
+            Self::Admin => Scopes::ALL,
+        }
+    }
 }
 
 #[derive(FromRow)]
 struct AccountRow {
     id: String,
     email: String,
+    role: String,
 }
 
 fn account(row: AccountRow) -> Result<Account, sqlx::Error> {
     let user = row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Account { user, email: row.email })
+    let role = if row.role == "admin" { Role::Admin } else { Role::User };
+    Ok(Account { user, email: row.email, role })
 }
 
 impl Store {
     pub(super) fn new(db: Database) -> Self {
         Self { db }
+    }
+
+    /// Begins a transaction of rows that belong together.
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.db.begin().await
     }
 
     /// The account of `email`, made as an admin when there is none.
@@ -46,12 +79,23 @@ impl Store {
         .bind(now)
         .execute(&mut *tx)
         .await?;
-        let row: AccountRow = sqlx::query_as("SELECT id, email FROM users WHERE email = $1")
+        let row: AccountRow = sqlx::query_as("SELECT id, email, role FROM users WHERE email = $1")
             .bind(email)
             .fetch_one(&mut *tx)
             .await?;
         tx.commit().await?;
         account(row)
+    }
+
+    /// The account of this e-mail, unless it is disabled.
+    pub(super) async fn account(&self, email: &str) -> Result<Option<Account>, sqlx::Error> {
+        let row: Option<AccountRow> = sqlx::query_as(
+            "SELECT id, email, role FROM users WHERE email = $1 AND disabled_at IS NULL",
+        )
+        .bind(email)
+        .fetch_optional(self.db.reader())
+        .await?;
+        row.map(account).transpose()
     }
 
     /// Enters a sign-in link and removes every other one of the account that was not spent.
@@ -125,8 +169,8 @@ impl Store {
         now: i64,
         idle_since: i64,
     ) -> Result<Option<(Account, i64)>, sqlx::Error> {
-        let row: Option<(String, String, i64)> = sqlx::query_as(
-            "SELECT u.id, u.email, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
+        let row: Option<(String, String, String, i64)> = sqlx::query_as(
+            "SELECT u.id, u.email, u.role, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
              WHERE s.id_hash = $1 AND s.expires_at > $2 AND s.last_seen_at > $3 AND u.disabled_at IS NULL",
         )
         .bind(id_hash)
@@ -134,7 +178,8 @@ impl Store {
         .bind(idle_since)
         .fetch_optional(self.db.reader())
         .await?;
-        row.map(|(id, email, seen)| Ok((account(AccountRow { id, email })?, seen))).transpose()
+        row.map(|(id, email, role, seen)| Ok((account(AccountRow { id, email, role })?, seen)))
+            .transpose()
     }
 
     pub(super) async fn touch_session(&self, id_hash: &[u8], now: i64) -> Result<(), sqlx::Error> {

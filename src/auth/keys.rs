@@ -1,0 +1,222 @@
+//! API keys: made, shown once, listed, revoked, counted.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::api_key::{NewKey, hash};
+use super::credentials::{Method, Principal};
+use super::scope::Scopes;
+use super::service::{Auth, AuthError, SEEN_STEP, millis};
+use super::store::{Found, KeyRow, NewRow};
+use crate::base::{KeyId, UserId};
+use crate::ledger::{Act, Outcome};
+
+/// Longest name of a key, in characters.
+const NAME_LENGTH: usize = 100;
+/// Keys of an account that are not revoked.
+const MOST: usize = 100;
+
+/// A key that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may.
+    pub scopes: Scopes,
+    /// Days until it ends; never when none are given.
+    pub days: Option<u32>,
+}
+
+/// A key that was made. The key itself is nowhere else.
+pub struct CreatedKey {
+    /// Which.
+    pub id: KeyId,
+    /// The key.
+    pub key: String,
+    /// How it begins.
+    pub prefix: String,
+    /// Epoch milliseconds.
+    pub expires_at: Option<i64>,
+}
+
+/// Who asks for something that is written down.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// Their e-mail.
+    pub actor: &'a str,
+    /// By what they are known.
+    pub method: &'static str,
+    /// Where they are.
+    pub address: Option<&'a str>,
+}
+
+/// Uses of keys that are not written down yet: a write for each would cost more than the request.
+#[derive(Debug, Default)]
+pub(super) struct Uses(Mutex<HashMap<String, Used>>);
+
+#[derive(Debug, Default)]
+struct Used {
+    times: u32,
+    written_at: i64,
+}
+
+impl Uses {
+    /// Counts one; how many are to be written down now.
+    fn count(&self, key: &str, now: i64) -> Option<u32> {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = uses.entry(key.to_owned()).or_default();
+        used.times += 1;
+        if now - used.written_at < millis(SEEN_STEP) {
+            return None;
+        }
+        used.written_at = now;
+        Some(std::mem::take(&mut used.times))
+    }
+
+    /// All that is not written down.
+    fn rest(&self) -> Vec<(String, u32)> {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = uses.iter_mut().filter(|(_, used)| used.times > 0);
+        rest.map(|(key, used)| (key.clone(), std::mem::take(&mut used.times))).collect()
+    }
+}
+
+impl Auth {
+    /// Makes a key of an account. It may no more than the account itself.
+    ///
+    /// # Errors
+    /// `Invalid` for a name, scopes or days that cannot be; what the database says.
+    pub async fn create_key(
+        &self,
+        by: By<'_>,
+        owner: &Principal,
+        request: &KeyRequest,
+    ) -> Result<CreatedKey, AuthError> {
+        let name = request.name.trim();
+        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.contains(char::is_control)
+        {
+            return Err(AuthError::Invalid(format!(
+                "A key has a name of 1 to {NAME_LENGTH} characters."
+            )));
+        }
+        if request.scopes.is_empty() || request.scopes.and(owner.scopes) != request.scopes {
+            let detail = format!("A key of this account may have: {}.", owner.scopes);
+            return Err(AuthError::Invalid(detail));
+        }
+        if request.days == Some(0) {
+            return Err(AuthError::Invalid(String::from("A key lasts for a day at the least.")));
+        }
+        let open = self.keys(owner.user).await?;
+        if open.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST {
+            return Err(AuthError::Invalid(format!(
+                "An account has at most {MOST} keys: revoke one."
+            )));
+        }
+        let NewKey { key, prefix } = NewKey::generate(self.random())?;
+        let now = self.now();
+        let expires_at = request.days.map(|days| now + i64::from(days) * 24 * 3_600_000);
+        let id = KeyId::generate();
+        let scopes = request.scopes.to_string();
+        let mut tx = self.store().begin().await?;
+        let row = NewRow {
+            id,
+            user: owner.user,
+            prefix: &prefix,
+            hash: &hash(&key),
+            name,
+            scopes: &scopes,
+            now,
+            expires_at,
+        };
+        self.store().add_key(&mut tx, &row).await?;
+        let detail =
+            json!({"owner": owner.email, "name": name, "scopes": scopes, "days": request.days});
+        let act = by.act("key.create", &prefix, detail);
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        tx.commit().await?;
+        Ok(CreatedKey { id, key, prefix, expires_at })
+    }
+
+    /// Keys of an account, newest first, the revoked ones too.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keys(&self, user: UserId) -> Result<Vec<KeyRow>, AuthError> {
+        Ok(self.store().keys(user).await?)
+    }
+
+    /// Ends a key for good; the next request with it is refused.
+    ///
+    /// # Errors
+    /// `NoSuch` when the account has none such that is not revoked.
+    pub async fn revoke_key(&self, by: By<'_>, user: UserId, id: KeyId) -> Result<(), AuthError> {
+        let mut tx = self.store().begin().await?;
+        let name = self.store().revoke_key(&mut tx, user, id, self.now()).await?;
+        let name = name.ok_or(AuthError::NoSuch)?;
+        let target = id.to_string();
+        let act = by.act("key.revoke", &target, json!({"name": name}));
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends a key of whoever it is.
+    ///
+    /// # Errors
+    /// As [`Self::revoke_key`].
+    pub async fn revoke_any_key(&self, by: By<'_>, id: KeyId) -> Result<(), AuthError> {
+        let owner = self.store().owner_of_key(id).await?.ok_or(AuthError::NoSuch)?;
+        self.revoke_key(by, owner, id).await
+    }
+
+    /// The account of this e-mail, as one that may do all it can; the owner's when none is given.
+    ///
+    /// # Errors
+    /// `NoSuch`.
+    pub async fn account(&self, email: Option<&str>) -> Result<Principal, AuthError> {
+        let account = match email {
+            Some(email) => self.store().account(email).await?.ok_or(AuthError::NoSuch)?,
+            None => self.owner().clone(),
+        };
+        let scopes = account.role.scopes();
+        Ok(Principal { user: account.user, email: account.email, method: Method::Key, scopes })
+    }
+
+    /// Who a key of ours proves.
+    pub(super) async fn by_api_key(&self, key: &str) -> Result<Principal, AuthError> {
+        let now = self.now();
+        let found = self.store().key(&hash(key), now).await?;
+        let Found { account, key, scopes } = found.ok_or(AuthError::Unknown)?;
+        if let Some(uses) = self.uses().count(&key, now) {
+            self.store().count_uses(&key, uses, now).await?;
+        }
+        // A right that the account has lost is the key's no longer.
+        let scopes = scopes.parse::<Scopes>().unwrap_or_default().and(account.role.scopes());
+        Ok(Principal { user: account.user, email: account.email, method: Method::Key, scopes })
+    }
+
+    /// Writes down what was counted: before the process ends.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn settle(&self) -> Result<(), AuthError> {
+        for (key, uses) in self.uses().rest() {
+            self.store().count_uses(&key, uses, self.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> By<'a> {
+    fn act(&self, action: &'a str, target: &'a str, detail: serde_json::Value) -> Act<'a> {
+        Act {
+            actor: Some(self.actor),
+            method: self.method,
+            address: self.address,
+            action,
+            target: Some(target),
+            detail: Some(detail),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! JSON bodies.
+
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming as RequestBody;
+use serde::de::DeserializeOwned;
+
+use super::super::error::Problem;
+use super::super::service::Call;
+
+/// A few fields arrive within this time.
+const TIME: Duration = Duration::from_secs(10);
+
+/// Reads a body that is one JSON object; one field too many is an error, not ignored.
+///
+/// # Errors
+/// `not_json` for another type, `bad_request` for what cannot be read, `client_too_slow`.
+pub async fn read<T: DeserializeOwned>(call: &Call, body: RequestBody) -> Result<T, Problem> {
+    let media_type = call.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|value| value.split(';').next()).map(str::trim);
+    if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+        let detail = "This takes JSON: send it with \"Content-Type: application/json\".";
+        return Err(Problem::new("not_json", detail).closing());
+    }
+    let limit =
+        call.endpoint.body_limit().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+    let collected = tokio::time::timeout(TIME, Limited::new(body, limit).collect()).await;
+    let bytes = collected
+        .map_err(|_| Problem::new("client_too_slow", "The body did not arrive in time.").closing())?
+        .map_err(|_| Problem::new("bad_request", "The body is cut off or too long.").closing())?
+        .to_bytes();
+    // A list would be taken for the fields in their order.
+    let object: serde_json::Result<serde_json::Map<_, _>> = serde_json::from_slice(&bytes);
+    object
+        .and_then(|object| serde_json::from_value(object.into()))
+        .map_err(|error| Problem::new("bad_request", format!("The JSON cannot be read: {error}.")))
+}
