@@ -58,8 +58,7 @@ impl App {
     /// [`StartError`]: the first thing that cannot be used.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         keep_private();
-        fs::create_dir_all(&config.data_dir)
-            .map_err(|error| cannot(format!("DATA_DIR {}", config.data_dir.display()), error))?;
+        make_data_dir(config)?;
         let data_lock = lock(&config.data_dir.join("lock"))?;
         let record = config.data_dir.join("crash.slots");
         let (crash_record, traces) =
@@ -175,15 +174,50 @@ pub async fn with_accounts<T>(
     work: impl AsyncFnOnce(&Auth) -> T,
 ) -> Result<T, StartError> {
     keep_private();
+    make_data_dir(config)?;
     let database = open_database(config).await?;
     let done = work(&open_auth(config, &database).await?).await;
     database.close().await;
     Ok(done)
 }
 
+/// Removes the database and the files of both stores. The secret stays.
+///
+/// # Errors
+/// [`StartError`]: a server is running on them, or one cannot be removed.
+pub async fn forget_everything(config: &Config) -> Result<(), StartError> {
+    keep_private();
+    make_data_dir(config)?;
+    let _data = lock(&config.data_dir.join("lock"))?;
+    let _database = lock(&beside(&config.database))?;
+    let database = open_database(config).await?;
+    let identity = database.identity().await.map_err(|error| cannot("the database", error))?;
+    // Stores of another database are refused here.
+    let storage = LocalStorage::open(config.storage.clone(), &identity);
+    database.close().await;
+    let removed = storage.and_then(LocalStorage::remove_everything);
+    removed.map_err(|error| StartError(error.to_string()))?;
+    for end in ["", "-wal", "-shm"] {
+        let mut file = config.database.clone().into_os_string();
+        file.push(end);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot(Path::new(&file).display(), error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// What the server writes is its own business: recordings, sessions, the secret.
 fn keep_private() {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
+fn make_data_dir(config: &Config) -> Result<(), StartError> {
+    fs::create_dir_all(&config.data_dir)
+        .map_err(|error| cannot(format!("DATA_DIR {}", config.data_dir.display()), error))
 }
 
 async fn open_database(config: &Config) -> Result<Database, StartError> {
@@ -198,11 +232,7 @@ async fn open_auth(config: &Config, database: &Database) -> Result<Auth, StartEr
         None => kept_secret(&config.data_dir.join("secret_key"))
             .map_err(|error| cannot("the secret key in DATA_DIR", error))?,
     };
-    let settings = auth::Settings {
-        secret,
-        static_key: config.static_key.clone(),
-        owner_email: config.owner_email.clone(),
-    };
+    let settings = auth::Settings { secret, ..config.auth.clone() };
     Auth::open(database.clone(), settings, Clock::default())
         .await
         .map_err(|error| cannot("the accounts", error))

@@ -9,6 +9,12 @@ export class ApiError extends Error {
 }
 export const HEADERS = { 'X-Requested-With': 'XMLHttpRequest', Accept: 'application/json' };
 
+const TOKEN = 'X-CSRF-Token';
+/** Takes the token along that changes need; every answer carries it. */
+export const learn = (token) => { if (token) HEADERS[TOKEN] = token; };
+/** Resolves once changes may be sent. */
+export const ready = async () => HEADERS[TOKEN] || send('GET', '/me');
+
 let heard;
 /** The one listener told of each answer: null or the error. */
 export const onAnswer = (listener) => { heard = listener; };
@@ -27,18 +33,25 @@ export function errorFrom(status, text, wait) {
 const known = new Map(); // path → [ETag, body] of its last answer
 /** Makes the next answer of a path a whole one. */
 export const forget = (path) => known.delete(path);
-export async function send(method, path) {
+export async function send(method, path, content, isSecond) {
+	if (method !== 'GET') await ready();
 	let answer;
 	let text;
 	const [tag, body] = known.get(path) || [];
 	try {
 		answer = await fetch(`/api/v1${path}`, {
-			method, headers: { ...HEADERS, ...(tag && { 'If-None-Match': tag }) }, keepalive: method === 'DELETE', redirect: 'manual', cache: 'no-store', signal: AbortSignal.timeout(20000),
+			method, headers: { ...HEADERS, ...(tag && { 'If-None-Match': tag }), ...(content && { 'Content-Type': 'application/json' }) }, body: content && JSON.stringify(content), keepalive: method === 'DELETE', redirect: 'manual', cache: 'no-store', signal: AbortSignal.timeout(20000),
 		});
 		text = await answer.text();
 	} catch { /* no answer */ }
 	const { status, ok, headers } = answer || {};
 	const error = text == null ? new ApiError({}) : ok || status === 304 ? null : errorFrom(status, text, headers.get('Retry-After'));
+	learn(headers?.get(TOKEN));
+	if (error?.code === 'csrf_failed' && !isSecond) {
+		forget('/me');
+		await send('GET', '/me');
+		return send(method, path, content, true);
+	}
 	heard(error);
 	if (error) throw error;
 	if (status === 304) return body;

@@ -12,6 +12,10 @@ pub struct Credentials<'a> {
     pub bearer: Option<&'a str>,
     /// The session cookie.
     pub session: Option<&'a str>,
+    /// `Cf-Access-Jwt-Assertion`.
+    pub assertion: Option<&'a str>,
+    /// The cookie `CF_Authorization`.
+    pub assertion_cookie: Option<&'a str>,
 }
 
 /// Somebody who is known.
@@ -25,24 +29,71 @@ pub struct Principal {
     pub method: Method,
     /// What it may do.
     pub scopes: Scopes,
+    /// The session, where one decides.
+    pub session: Option<String>,
 }
 
 /// By what a principal is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// A session cookie, which browsers send by themselves: CSRF rules apply.
+    /// A person's assertion of Cloudflare Access.
+    Access,
+    /// A service token's assertion of Cloudflare Access.
+    Service,
+    /// A session cookie.
     Session,
     /// A key that was sent on purpose.
     Key,
+    /// An access token of ours.
+    Token,
+    /// A token of the OIDC issuer.
+    Oidc,
 }
 
 impl Method {
+    /// Every one.
+    pub const ALL: [Self; 6] =
+        [Self::Access, Self::Service, Self::Session, Self::Key, Self::Token, Self::Oidc];
+
     /// Its word in the audit log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Access => "access",
+            Self::Service => "service",
             Self::Session => "session",
             Self::Key => "key",
+            Self::Token => "token",
+            Self::Oidc => "oidc",
         }
     }
+
+    /// Whether browsers send it by themselves: then what another site makes them send is refused.
+    #[must_use]
+    pub const fn is_ambient(self) -> bool {
+        match self {
+            Self::Access | Self::Session => true,
+            Self::Service | Self::Key | Self::Token | Self::Oidc => false,
+        }
+    }
+
+    /// Whether a person has signed in by it: a key or a token of another issuer was given to a script.
+    #[must_use]
+    pub const fn is_person(self) -> bool {
+        match self {
+            Self::Access | Self::Session | Self::Token => true,
+            Self::Service | Self::Key | Self::Oidc => false,
+        }
+    }
+}
+
+/// From where somebody signs in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller<'a> {
+    /// The client's address.
+    pub address: Option<&'a str>,
+    /// What the browser calls itself.
+    pub user_agent: Option<&'a str>,
+    /// Whether something stands between the client and us.
+    pub is_forwarded: bool,
 }

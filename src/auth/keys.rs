@@ -114,7 +114,7 @@ impl Auth {
                 "An account has at most {MOST} keys: revoke one."
             )));
         }
-        let NewKey { key, prefix } = NewKey::generate(self.random())?;
+        let NewKey { key, prefix } = NewKey::generate(&self.inner().random)?;
         let now = self.now();
         let expires_at = request.days.map(|days| now + i64::from(days) * 24 * 3_600_000);
         let id = KeyId::generate();
@@ -177,10 +177,9 @@ impl Auth {
     pub async fn account(&self, email: Option<&str>) -> Result<Principal, AuthError> {
         let account = match email {
             Some(email) => self.store().account(email).await?.ok_or(AuthError::NoSuch)?,
-            None => self.owner().clone(),
+            None => self.inner().owner.clone(),
         };
-        let scopes = account.role.scopes();
-        Ok(Principal { user: account.user, email: account.email, method: Method::Key, scopes })
+        Ok(self.principal(&account, Method::Key, Scopes::ALL))
     }
 
     /// Who a key of ours proves.
@@ -188,12 +187,11 @@ impl Auth {
         let now = self.now();
         let found = self.store().key(&hash(key), now).await?;
         let Found { account, key, scopes } = found.ok_or(AuthError::Unknown)?;
-        if let Some(uses) = self.uses().count(&key, now) {
+        if let Some(uses) = self.inner().uses.count(&key, now) {
             self.store().count_uses(&key, uses, now).await?;
         }
         // A right that the account has lost is the key's no longer.
-        let scopes = scopes.parse::<Scopes>().unwrap_or_default().and(account.role.scopes());
-        Ok(Principal { user: account.user, email: account.email, method: Method::Key, scopes })
+        Ok(self.principal(&account, Method::Key, scopes.parse().unwrap_or_default()))
     }
 
     /// Writes down what was counted: before the process ends.
@@ -201,7 +199,7 @@ impl Auth {
     /// # Errors
     /// What the database says.
     pub async fn settle(&self) -> Result<(), AuthError> {
-        for (key, uses) in self.uses().rest() {
+        for (key, uses) in self.inner().uses.rest() {
             self.store().count_uses(&key, uses, self.now()).await?;
         }
         Ok(())
@@ -209,7 +207,12 @@ impl Auth {
 }
 
 impl<'a> By<'a> {
-    fn act(&self, action: &'a str, target: &'a str, detail: serde_json::Value) -> Act<'a> {
+    pub(super) fn act(
+        &self,
+        action: &'a str,
+        target: &'a str,
+        detail: serde_json::Value,
+    ) -> Act<'a> {
         Act {
             actor: Some(self.actor),
             method: self.method,

@@ -64,6 +64,13 @@ impl Scopes {
         Self(self.0 & other.0)
     }
 
+    /// Their words.
+    #[must_use]
+    pub fn words(self) -> Vec<&'static str> {
+        let held = Scope::ALL.into_iter().filter(|scope| self.contains(*scope));
+        held.map(Scope::as_str).collect()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -73,12 +80,7 @@ impl Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<&str> = Scope::ALL
-            .into_iter()
-            .filter(|scope| self.contains(*scope))
-            .map(Scope::as_str)
-            .collect();
-        f.write_str(&words.join(" "))
+        f.write_str(&self.words().join(" "))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sign-in links, sessions and keys.
+//! The service: what it is made of, and whom a request's credentials prove.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,109 +6,203 @@ use std::time::Duration;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::access::{Access, AccessSettings, Visitor};
 use super::api_key::MARK;
+use super::attempts::Attempts;
 use super::credentials::{Credentials, Method, Principal};
+use super::jwt::{TokenError, claimed_issuer};
 use super::keys::Uses;
-use super::store::{Account, NewSession, Store};
+use super::oidc::{Oidc, OidcSettings};
+use super::password::Passwords;
+use super::scope::Scopes;
+use super::store::{Account, NewAccount, Profile, Role, Store};
+use super::tokens::{self, Tokens};
 use crate::base::{Clock, Secret};
 use crate::db::Database;
-use crate::ledger::Ledger;
+use crate::ledger::{Act, Ledger, Outcome};
+use crate::outbound::OutboundError;
 
 /// What signing in goes by.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Keys the hashes of sessions and links; another one ends them all.
+    /// Keys the hashes of sessions and links, and tokens; another one ends them all.
     pub secret: Secret,
+    /// The secret before this one, which still verifies.
+    pub previous_secret: Option<Secret>,
+    /// Keys own tokens in place of `secret`.
+    pub token_secret: Option<Secret>,
     /// The one static key with all rights.
     pub static_key: Option<Secret>,
     /// The account behind the first-start link and the static key.
     pub owner_email: String,
+    /// Who may come by Cloudflare Access or the local form, in lower case.
+    pub allowed_emails: Vec<String>,
+    /// Which people are admins, in lower case.
+    pub admin_emails: Vec<String>,
+    /// The local form's password for `allowed_emails`.
+    pub form_password: Option<Secret>,
+    /// Whether strangers may make accounts.
+    pub registration: Registration,
+    /// Cloudflare Access, where it is in front.
+    pub access: Option<AccessSettings>,
+    /// The issuer whose tokens are taken.
+    pub oidc: Option<OidcSettings>,
+    /// A session ends this long after signing in …
+    pub session_life: Duration,
+    /// … or when it was not used for this long.
+    pub session_idle: Duration,
+    /// Life of an access token.
+    pub access_token_life: Duration,
+    /// Life of a refresh token.
+    pub refresh_token_life: Duration,
+    /// Failed tries at a password per address and account.
+    pub attempts_per_minute: u32,
 }
 
-/// A sign-in link is good for this long.
-const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Whether strangers may make accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Registration {
+    /// Only an admin makes them.
+    #[default]
+    Closed,
+    /// They may.
+    Open,
+}
 
-/// A session ends this long after signing in …
-const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// … or when it was not used for this long.
-const SESSION_IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
+impl Settings {
+    /// What is told by nobody: one secret and the defaults.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        Self {
+            secret,
+            previous_secret: None,
+            token_secret: None,
+            static_key: None,
+            owner_email: String::from("owner"),
+            allowed_emails: Vec::new(),
+            admin_emails: Vec::new(),
+            form_password: None,
+            registration: Registration::Closed,
+            access: None,
+            oidc: None,
+            session_life: Duration::from_secs(12 * 3600),
+            session_idle: Duration::from_secs(2 * 3600),
+            access_token_life: Duration::from_secs(3600),
+            refresh_token_life: Duration::from_secs(30 * 24 * 3600),
+            attempts_per_minute: 5,
+        }
+    }
+}
 
 /// "Last seen" is written down at most this often.
 pub(super) const SEEN_STEP: Duration = Duration::from_secs(60);
 
-/// Why nobody came out of a request's credentials.
+/// Why nobody came out of a request's credentials, or an act was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// No credential, or one that is wrong or too old.
     #[error("Not signed in.")]
     Unknown,
+    /// Somebody is known and may not come in; why.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// Too many tries; the seconds until the next one.
+    #[error("Too many tries. The next one is possible in {0} s.")]
+    TooMany(u64),
     /// What is asked for cannot be; why.
     #[error("{0}")]
     Invalid(String),
+    /// There is one already.
+    #[error("{0}")]
+    Taken(String),
     /// There is none such.
     #[error("There is none such.")]
     NoSuch,
+    /// The identity provider's keys have never come.
+    #[error(
+        "The identity provider's keys cannot be fetched, so nobody can sign in by it. Try again soon."
+    )]
+    ProviderUnreachable,
     /// The database does not answer.
     #[error("The server made a mistake.")]
     Database(#[from] sqlx::Error),
     /// The system gives no random bytes.
     #[error("The server made a mistake.")]
     NoRandomness,
+    /// No client can be made that fetches keys.
+    #[error("{0}")]
+    Outbound(#[from] OutboundError),
 }
 
 /// Who is who. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth(Arc<Inner>);
 
-struct Inner {
-    store: Store,
-    clock: Clock,
-    key: hmac::Key,
-    static_key: Option<hmac::Tag>,
-    owner: Account,
-    random: SystemRandom,
-    ledger: Ledger,
-    uses: Uses,
+pub(super) struct Inner {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) settings: Settings,
+    pub(super) static_key: Option<hmac::Tag>,
+    pub(super) owner: Account,
+    pub(super) random: SystemRandom,
+    pub(super) ledger: Ledger,
+    pub(super) uses: Uses,
+    pub(super) passwords: Passwords,
+    pub(super) attempts: Attempts,
+    pub(super) tokens: Tokens,
+    /// The current key, then the one before it.
+    keys: Vec<hmac::Key>,
+    access: Option<Access>,
+    oidc: Option<Oidc>,
 }
 
 impl Auth {
-    /// Opens the accounts; the owner's is made when it is missing.
+    /// Opens the accounts; the owner's is made when it is missing. The keys of identity providers are
+    /// asked for beside it: that one does not answer is no reason not to start.
     ///
     /// # Errors
-    /// What the database says.
+    /// What the database says; `Outbound` where keys are to be fetched and TLS cannot be set up.
     pub async fn open(db: Database, settings: Settings, clock: Clock) -> Result<Self, AuthError> {
         let ledger = Ledger::new(db.clone(), clock.clone());
         let store = Store::new(db);
         let owner = store.ensure_admin(&settings.owner_email, clock.wall_ms()).await?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, settings.secret.expose());
-        let static_key = settings.static_key.map(|secret| hmac::sign(&key, secret.expose()));
+        let keys: Vec<hmac::Key> = std::iter::once(&settings.secret)
+            .chain(&settings.previous_secret)
+            .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
+            .collect();
+        let static_key = settings
+            .static_key
+            .as_ref()
+            .and_then(|secret| keys.first().map(|key| hmac::sign(key, secret.expose())));
+        let access =
+            settings.access.clone().map(|access| Access::new(access, &clock)).transpose()?;
+        let oidc = settings.oidc.clone().map(|oidc| Oidc::new(oidc, &clock)).transpose()?;
+        let issuers = [access.as_ref().map(Access::issuer), oidc.as_ref().map(Oidc::issuer)];
+        issuers.into_iter().flatten().for_each(|issuer| issuer.warm_up());
         Ok(Self(Arc::new(Inner {
             store,
-            clock,
-            key,
             static_key,
             owner,
             random: SystemRandom::new(),
             ledger,
             uses: Uses::default(),
+            passwords: Passwords::new(),
+            attempts: Attempts::new(settings.attempts_per_minute, clock.clone()),
+            tokens: Tokens::new(&settings),
+            keys,
+            access,
+            oidc,
+            clock,
+            settings,
         })))
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
     }
 
     pub(super) fn store(&self) -> &Store {
         &self.0.store
-    }
-
-    pub(super) fn owner(&self) -> &Account {
-        &self.0.owner
-    }
-
-    pub(super) fn uses(&self) -> &Uses {
-        &self.0.uses
-    }
-
-    pub(super) fn random(&self) -> &SystemRandom {
-        &self.0.random
     }
 
     pub(super) fn now(&self) -> i64 {
@@ -121,64 +215,39 @@ impl Auth {
         &self.0.ledger
     }
 
-    /// Makes a one-time sign-in token for the owner; older unspent ones are void from now on.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn issue_link(&self) -> Result<String, AuthError> {
-        let token = self.random_token()?;
-        let now = self.0.clock.wall_ms();
-        let hash = self.hash(Purpose::Link, &token);
-        self.0
-            .store
-            .add_link(hash.as_ref(), self.0.owner.user, now, now + millis(LINK_LIFE))
-            .await?;
-        Ok(token)
+    /// Whether Cloudflare Access is set up.
+    #[must_use]
+    pub fn is_behind_access(&self) -> bool {
+        self.0.access.is_some()
     }
 
-    /// Spends a token and opens a session; its id goes into the cookie.
-    ///
-    /// # Errors
-    /// `Unknown` when the token is wrong, spent or too old.
-    pub async fn sign_in(
-        &self,
-        token: &str,
-        user_agent: Option<&str>,
-    ) -> Result<String, AuthError> {
-        let session = self.random_token()?;
-        let now = self.0.clock.wall_ms();
-        let id_hash = self.hash(Purpose::Session, &session);
-        let new = NewSession {
-            id_hash: id_hash.as_ref(),
-            user_agent,
-            now,
-            expires_at: now + millis(SESSION_LIFE),
-        };
-        let spent = self.0.store.spend_link(self.hash(Purpose::Link, token).as_ref(), &new).await?;
-        let user = spent.ok_or(AuthError::Unknown)?;
-        tracing::info!(%user, "signed in by link");
-        Ok(session)
-    }
-
-    /// Ends a session; one that is unknown has ended already.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn sign_out(&self, session: &str) -> Result<(), AuthError> {
-        Ok(self.0.store.end_session(self.hash(Purpose::Session, session).as_ref()).await?)
+    /// Whether strangers may make accounts.
+    #[must_use]
+    pub fn registration(&self) -> Registration {
+        self.0.settings.registration
     }
 
     /// Who the credentials prove. An explicit one decides alone: a wrong key is not made good by
-    /// a session beside it.
+    /// anything beside it. A person's assertion beats a session of somebody else, and ends it.
     ///
     /// # Errors
-    /// `Unknown`, or what the database says.
+    /// `Unknown`, `NotAllowed`, `ProviderUnreachable`, or what the database says.
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, AuthError> {
-        if let Some(key) = credentials.api_key.or(credentials.bearer) {
-            return match key.strip_prefix(MARK) {
-                Some(_) => self.by_api_key(key).await,
-                None => self.by_static_key(key),
-            };
+        if let Some(explicit) = credentials.api_key.or(credentials.bearer) {
+            return self.by_explicit(explicit).await;
+        }
+        match self.by_assertion(&credentials).await {
+            Ok(Some(principal)) => {
+                if let (true, Some(session)) = (principal.method.is_person(), credentials.session) {
+                    self.end_foreign_session(session, &principal).await?;
+                }
+                return Ok(principal);
+            }
+            Ok(None) => {}
+            // A cookie that Cloudflare left long ago says nothing against a session of ours.
+            Err(AuthError::Unknown)
+                if credentials.assertion.is_none() && credentials.session.is_some() => {}
+            Err(error) => return Err(error),
         }
         match credentials.session {
             Some(session) => self.by_session(session).await,
@@ -186,48 +255,267 @@ impl Auth {
         }
     }
 
-    fn by_static_key(&self, key: &str) -> Result<Principal, AuthError> {
-        let tag = self.0.static_key.as_ref().ok_or(AuthError::Unknown)?;
-        // Both sides go through the keyed hash, so the comparison takes the same time for any key.
-        hmac::verify(&self.0.key, key.as_bytes(), tag.as_ref()).map_err(|_| AuthError::Unknown)?;
-        let Account { user, email, role } = self.0.owner.clone();
-        Ok(Principal { user, email, method: Method::Key, scopes: role.scopes() })
-    }
-
-    async fn by_session(&self, session: &str) -> Result<Principal, AuthError> {
-        let hash = self.hash(Purpose::Session, session);
-        let now = self.0.clock.wall_ms();
-        let found = self.0.store.session(hash.as_ref(), now, now - millis(SESSION_IDLE)).await?;
-        let (Account { user, email, role }, seen) = found.ok_or(AuthError::Unknown)?;
-        if now - seen > millis(SEEN_STEP) {
-            self.0.store.touch_session(hash.as_ref(), now).await?;
+    async fn by_explicit(&self, credential: &str) -> Result<Principal, AuthError> {
+        if credential.starts_with(MARK) {
+            return self.by_api_key(credential).await;
         }
-        Ok(Principal { user, email, method: Method::Session, scopes: role.scopes() })
+        if let Ok(principal) = self.by_static_key(credential) {
+            return Ok(principal);
+        }
+        // Each verifier takes the tokens of its own issuer alone, whatever they say.
+        let issuer = claimed_issuer(credential).ok_or(AuthError::Unknown)?;
+        match &self.0.oidc {
+            _ if issuer == tokens::ISSUER => self.by_own_token(credential).await,
+            Some(oidc) if issuer == oidc.issuer().name() => self.by_oidc(oidc, credential).await,
+            Some(_) | None => Err(AuthError::Unknown),
+        }
     }
 
-    fn hash(&self, purpose: Purpose, secret: &str) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(&self.0.key);
-        context.update(match purpose {
-            Purpose::Link => b"link:",
-            Purpose::Session => b"sess:",
-        });
-        context.update(secret.as_bytes());
-        context.sign()
+    fn by_static_key(&self, key: &str) -> Result<Principal, AuthError> {
+        let (tag, hmac_key) =
+            self.0.static_key.as_ref().zip(self.0.keys.first()).ok_or(AuthError::Unknown)?;
+        // Both sides go through the keyed hash, so the comparison takes the same time for any key.
+        hmac::verify(hmac_key, key.as_bytes(), tag.as_ref()).map_err(|_| AuthError::Unknown)?;
+        Ok(self.principal(&self.0.owner, Method::Key, Scopes::ALL))
+    }
+
+    /// Whom Cloudflare Access sends; nobody where it is not set up or says nothing.
+    async fn by_assertion(
+        &self,
+        credentials: &Credentials<'_>,
+    ) -> Result<Option<Principal>, AuthError> {
+        let Some(access) = &self.0.access else { return Ok(None) };
+        let visitor = match (credentials.assertion, credentials.assertion_cookie) {
+            (None, None) => return Ok(None),
+            (Some(one), None) | (None, Some(one)) => access.visitor(one).await?,
+            (Some(header), Some(cookie)) => {
+                let visitor = access.visitor(header).await?;
+                // The cookie may be an old one; a good one of somebody else may not.
+                if header != cookie
+                    && access.visitor(cookie).await.is_ok_and(|other| other != visitor)
+                {
+                    return Err(AuthError::Unknown);
+                }
+                visitor
+            }
+        };
+        match visitor {
+            Visitor::Person { subject, email } => {
+                if !self.0.settings.allowed_emails.contains(&email) {
+                    return Err(AuthError::NotAllowed(format!(
+                        "{email} is signed in at Cloudflare Access, but is not on this server's list. \
+                         Its owner can put it into ALLOWED_EMAILS."
+                    )));
+                }
+                let person =
+                    Person { subject: &subject, email: Some(&email), method: Method::Access };
+                let account = self.account_of_person(access.issuer().name(), person).await?;
+                Ok(Some(self.principal(&account, Method::Access, Scopes::ALL)))
+            }
+            Visitor::Service { client_id } => {
+                let email = access.account_of(&client_id).ok_or_else(|| {
+                    AuthError::NotAllowed(format!(
+                        "The service token {client_id} acts as nobody here. Name its account in \
+                         ACCESS_SERVICE_TOKENS, or send an API key."
+                    ))
+                })?;
+                let account = self.account_of_service(email).await?;
+                Ok(Some(self.principal(&account, Method::Service, Scopes::ALL)))
+            }
+        }
+    }
+
+    async fn by_oidc(&self, oidc: &Oidc, token: &str) -> Result<Principal, AuthError> {
+        let bearer = oidc.bearer(token).await?;
+        let person = Person {
+            subject: &bearer.subject,
+            email: bearer.email.as_deref(),
+            method: Method::Oidc,
+        };
+        let account = self.account_of_person(oidc.issuer().name(), person).await?;
+        Ok(self.principal(&account, Method::Oidc, bearer.scopes))
+    }
+
+    /// The account of a person whom an issuer vouches for. The first visit makes it, or finds the one
+    /// that has the e-mail; later ones go by the subject, which no issuer gives to anybody else.
+    async fn account_of_person(
+        &self,
+        issuer: &str,
+        person: Person<'_>,
+    ) -> Result<Account, AuthError> {
+        let known = self.0.store.account_of_identity(issuer, person.subject).await?;
+        let account = match known {
+            Some(account) if person.email.is_none_or(|email| account.email == email) => account,
+            known => self.first_visit(issuer, person, known).await?,
+        };
+        if account.disabled {
+            return Err(disabled(&account.email));
+        }
+        Ok(account)
+    }
+
+    async fn first_visit(
+        &self,
+        issuer: &str,
+        person: Person<'_>,
+        known: Option<Account>,
+    ) -> Result<Account, AuthError> {
+        let now = self.now();
+        let host = issuer.split("://").last().unwrap_or_default().trim_end_matches('/');
+        let email = match person.email {
+            Some(email) => email.to_owned(),
+            None => format!("{}@{host}", person.subject),
+        };
+        let mut tx = self.0.store.begin().await?;
+        let act = |action| Act {
+            actor: Some(&email),
+            method: person.method.as_str(),
+            action,
+            target: Some(&email),
+            ..Act::default()
+        };
+        if let Some(account) = known {
+            // The same person under another e-mail, unless that one is somebody else's here.
+            if Store::rename(&mut tx, account.user, &email).await? {
+                self.0.ledger.record(&mut tx, &act("account.rename"), Outcome::Done).await?;
+                tx.commit().await?;
+                return Ok(Account { email, ..account });
+            }
+            return Ok(account);
+        }
+        let action = match Store::account_in(&mut tx, &email).await? {
+            Some(found) if found.proven => "account.link",
+            Some(found) => {
+                Store::take_over(&mut tx, found.user, now).await?;
+                "account.take_over"
+            }
+            None => {
+                let new = NewAccount {
+                    email: &email,
+                    role: Role::User,
+                    proven: true,
+                    password_hash: None,
+                    profile: Profile::default(),
+                    now,
+                };
+                Store::add_account(&mut tx, &new).await?;
+                "account.create"
+            }
+        };
+        let account = Store::account_in(&mut tx, &email).await?.ok_or(sqlx::Error::RowNotFound)?;
+        Store::add_identity(&mut tx, issuer, person.subject, account.user, now).await?;
+        self.0.ledger.record(&mut tx, &act(action), Outcome::Done).await?;
+        tx.commit().await?;
+        tracing::info!(user = %account.user, action, "somebody came for the first time");
+        Ok(account)
+    }
+
+    /// The account that a service token acts as; it is made when the settings name one that is not there.
+    async fn account_of_service(&self, email: &str) -> Result<Account, AuthError> {
+        let account = match self.0.store.account(email).await? {
+            Some(account) => account,
+            None => {
+                let mut tx = self.0.store.begin().await?;
+                let new = NewAccount {
+                    email,
+                    role: Role::User,
+                    proven: true,
+                    password_hash: None,
+                    profile: Profile::default(),
+                    now: self.now(),
+                };
+                Store::add_account(&mut tx, &new).await?;
+                let account = Store::account_in(&mut tx, email).await?;
+                let act = Act {
+                    actor: Some(email),
+                    method: Method::Service.as_str(),
+                    action: "account.create",
+                    target: Some(email),
+                    ..Act::default()
+                };
+                self.0.ledger.record(&mut tx, &act, Outcome::Done).await?;
+                tx.commit().await?;
+                account.ok_or(sqlx::Error::RowNotFound)?
+            }
+        };
+        if account.disabled { Err(disabled(&account.email)) } else { Ok(account) }
+    }
+
+    /// An account acting by `method` with at most these rights.
+    pub(super) fn principal(&self, account: &Account, method: Method, most: Scopes) -> Principal {
+        Principal {
+            user: account.user,
+            email: account.email.clone(),
+            method,
+            scopes: self.role(account).scopes().and(most),
+            session: None,
+        }
+    }
+
+    /// What an account is for. The list of admins names e-mails, so it counts only where somebody has
+    /// shown that theirs is.
+    pub(super) fn role(&self, account: &Account) -> Role {
+        let is_listed = account.proven && self.0.settings.admin_emails.contains(&account.email);
+        if is_listed { Role::Admin } else { account.role }
+    }
+
+    /// The hash by which a secret is found, and the one it was found by before the secret key changed.
+    pub(super) fn hashes(&self, purpose: Purpose, secret: &str) -> Vec<Vec<u8>> {
+        let hash = |key: &hmac::Key| {
+            let mut context = hmac::Context::with_key(key);
+            context.update(match purpose {
+                Purpose::Link => b"link:",
+                Purpose::Session => b"sess:",
+                Purpose::Form => b"form:",
+                Purpose::Csrf => b"csrf:",
+            });
+            context.update(secret.as_bytes());
+            context.sign().as_ref().to_vec()
+        };
+        self.0.keys.iter().map(hash).collect()
+    }
+
+    /// The hash that is written down.
+    pub(super) fn hash(&self, purpose: Purpose, secret: &str) -> Vec<u8> {
+        self.hashes(purpose, secret).swap_remove(0)
     }
 
     /// 256 random bits, hexadecimal.
-    fn random_token(&self) -> Result<String, AuthError> {
+    pub(super) fn random_token(&self) -> Result<String, AuthError> {
         let mut bytes = [0; 32];
         self.0.random.fill(&mut bytes).map_err(|_| AuthError::NoRandomness)?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
+/// Somebody an issuer vouches for.
+#[derive(Clone, Copy)]
+struct Person<'a> {
+    subject: &'a str,
+    email: Option<&'a str>,
+    method: Method,
+}
+
+pub(super) fn disabled(email: &str) -> AuthError {
+    AuthError::NotAllowed(format!("The account {email} is disabled."))
+}
+
+impl From<TokenError> for AuthError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid => Self::Unknown,
+            TokenError::NoKeys => Self::ProviderUnreachable,
+        }
+    }
+}
+
 /// Keeps the hashes of different secrets apart.
 #[derive(Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
     Link,
     Session,
+    Form,
+    Csrf,
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {
@@ -239,7 +527,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::auth::{By, CreatedKey, KeyRequest, Scopes};
+    use crate::auth::{By, Caller, CreatedKey, KeyRequest, Scopes};
     use crate::ledger::Selection;
 
     async fn auth() -> (tempfile::TempDir, Auth, Arc<std::sync::atomic::AtomicI64>) {
@@ -247,9 +535,10 @@ mod tests {
         let db = Database::open(&folder.path().join("test.db")).await.expect("a database");
         let (clock, hand) = Clock::manual(1_000_000);
         let settings = Settings {
-            secret: Secret::new(*b"0123456789abcdef0123456789abcdef"),
             static_key: Some(Secret::new("k".repeat(32))),
-            owner_email: String::from("owner"),
+            session_life: Duration::from_secs(30 * 24 * 3600),
+            session_idle: Duration::from_secs(7 * 24 * 3600),
+            ..Settings::new(Secret::new(*b"0123456789abcdef0123456789abcdef"))
         };
         (folder, Auth::open(db, settings, clock).await.expect("accounts"), hand)
     }
@@ -266,11 +555,16 @@ mod tests {
     async fn a_link_signs_in_once() {
         let (_folder, auth, _) = auth().await;
         let token = auth.issue_link().await.expect("a link");
-        let id = auth.sign_in(&token, None).await.expect("a session");
+        let id = auth.sign_in(&token, &Caller::default()).await.expect("a session");
         let principal = auth.authenticate(session(&id)).await.expect("the owner");
         assert_eq!((principal.email.as_str(), principal.method), ("owner", Method::Session));
-        assert!(matches!(auth.sign_in(&token, None).await, Err(AuthError::Unknown)), "spent");
-        auth.sign_out(&id).await.expect("signed out");
+        assert!(
+            matches!(auth.sign_in(&token, &Caller::default()).await, Err(AuthError::Unknown)),
+            "spent"
+        );
+        auth.sign_out(By { actor: "owner", method: "session", address: None }, &id)
+            .await
+            .expect("signed out");
         assert!(matches!(auth.authenticate(session(&id)).await, Err(AuthError::Unknown)));
     }
 
@@ -279,16 +573,16 @@ mod tests {
         let (_folder, auth, hand) = auth().await;
         let old = auth.issue_link().await.expect("a link");
         let new = auth.issue_link().await.expect("a link");
-        assert!(auth.sign_in(&old, None).await.is_err());
+        assert!(auth.sign_in(&old, &Caller::default()).await.is_err());
         hand.fetch_add(15 * 60 * 1000 + 1, Ordering::AcqRel);
-        assert!(auth.sign_in(&new, None).await.is_err());
+        assert!(auth.sign_in(&new, &Caller::default()).await.is_err());
     }
 
     #[tokio::test]
     async fn an_unused_session_ends_after_a_week() {
         let (_folder, auth, hand) = auth().await;
         let token = auth.issue_link().await.expect("a link");
-        let id = auth.sign_in(&token, None).await.expect("a session");
+        let id = auth.sign_in(&token, &Caller::default()).await.expect("a session");
         hand.fetch_add(6 * 24 * 3_600_000, Ordering::AcqRel);
         assert!(auth.authenticate(session(&id)).await.is_ok());
         hand.fetch_add(6 * 24 * 3_600_000, Ordering::AcqRel);
@@ -341,7 +635,7 @@ mod tests {
     async fn an_explicit_key_decides_alone() {
         let (_folder, auth, _) = auth().await;
         let token = auth.issue_link().await.expect("a link");
-        let id = auth.sign_in(&token, None).await.expect("a session");
+        let id = auth.sign_in(&token, &Caller::default()).await.expect("a session");
         let key = "k".repeat(32);
         let right = Credentials { api_key: Some(&key), ..Credentials::default() };
         assert_eq!(auth.authenticate(right).await.expect("the owner").method, Method::Key);

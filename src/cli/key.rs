@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::serve::{config, with_settings};
-use super::{Outcome, Refused, say};
-use crate::app::with_accounts;
+use super::{Outcome, Refused, on_accounts, say};
 use crate::auth::{Auth, AuthError, By, KeyRequest, Scopes};
 use crate::base::KeyId;
 use crate::base::clock::rfc3339;
@@ -55,35 +54,30 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         return Err(Refused::Usage(String::from("key takes create, list or revoke")));
     };
     let config = config(arguments)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Refused::Failed(format!("the runtime cannot start: {error}")))?;
-    let told = runtime.block_on(with_accounts(&config, async |auth| match name {
+    say(&on_accounts(&config, async |auth| match name {
         "create" => create(auth, arguments).await,
         "list" => list(auth, arguments).await,
         _ => revoke(auth, arguments).await,
-    }));
-    say(&told.map_err(|error| Refused::Failed(error.to_string()))??)
+    })?)
 }
 
-async fn create(auth: &Auth, arguments: &ArgMatches) -> Result<String, Refused> {
+async fn create(auth: &Auth, arguments: &ArgMatches) -> Result<String, AuthError> {
     let text = |name: &str| arguments.get_one::<String>(name).map(String::as_str);
-    let owner = auth.account(text("user")).await.map_err(refused)?;
+    let owner = auth.account(text("user")).await?;
     let request = KeyRequest {
         name: text("name").unwrap_or_default().to_owned(),
         scopes: arguments.get_one("scopes").copied().unwrap_or_default(),
         days: arguments.get_one("days").copied(),
     };
-    let made = auth.create_key(BY, &owner, &request).await.map_err(refused)?;
+    let made = auth.create_key(BY, &owner, &request).await?;
     Ok(format!("{}\n", made.key))
 }
 
-async fn list(auth: &Auth, arguments: &ArgMatches) -> Result<String, Refused> {
+async fn list(auth: &Auth, arguments: &ArgMatches) -> Result<String, AuthError> {
     let user = arguments.get_one::<String>("user").map(String::as_str);
-    let owner = auth.account(user).await.map_err(refused)?;
+    let owner = auth.account(user).await?;
     let mut table = String::new();
-    for key in auth.keys(owner.user).await.map_err(refused)? {
+    for key in auth.keys(owner.user).await? {
         let moment = |time: Option<i64>| time.map_or_else(|| String::from("-"), rfc3339);
         let ends = match key.revoked_at {
             Some(revoked) => format!("revoked {}", rfc3339(revoked)),
@@ -104,14 +98,10 @@ async fn list(auth: &Auth, arguments: &ArgMatches) -> Result<String, Refused> {
     Ok(table)
 }
 
-async fn revoke(auth: &Auth, arguments: &ArgMatches) -> Result<String, Refused> {
+async fn revoke(auth: &Auth, arguments: &ArgMatches) -> Result<String, AuthError> {
     let Some(&id) = arguments.get_one::<KeyId>("key") else {
-        return Err(Refused::Usage(String::from("revoke takes the id of a key")));
+        return Err(AuthError::NoSuch);
     };
-    auth.revoke_any_key(BY, id).await.map_err(refused)?;
+    auth.revoke_any_key(BY, id).await?;
     Ok(String::from("revoked\n"))
-}
-
-fn refused(error: AuthError) -> Refused {
-    Refused::Failed(error.to_string())
 }

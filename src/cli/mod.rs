@@ -6,6 +6,7 @@
 
 mod bench;
 mod convert;
+mod db;
 mod formats;
 mod key;
 mod probe;
@@ -20,6 +21,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
+
+use crate::app::with_accounts;
+use crate::auth::{Auth, AuthError};
+use crate::config::Config;
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +102,7 @@ fn command() -> Command {
         .subcommand(formats::command())
         .subcommand(user::command())
         .subcommand(key::command())
+        .subcommand(db::command())
         .subcommand(bench::command())
         .subcommand(settings::command())
 }
@@ -110,9 +116,28 @@ fn dispatch(matches: &ArgMatches) -> Outcome {
         Some(("bench", arguments)) => bench::run(arguments),
         Some(("user", arguments)) => user::run(arguments),
         Some(("key", arguments)) => key::run(arguments),
+        Some(("db", arguments)) => db::run(arguments),
         Some(("settings", _)) => settings::run(),
         _ => Err(Refused::Usage(String::from("no such command"))),
     }
+}
+
+/// The runtime of a command that waits for the database alone.
+fn runtime() -> Result<tokio::runtime::Runtime, Refused> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Refused::Failed(format!("the runtime cannot start: {error}")))
+}
+
+/// Works on the accounts of a server that may be running.
+fn on_accounts<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Auth) -> Result<T, AuthError>,
+) -> Result<T, Refused> {
+    let done = runtime()?.block_on(with_accounts(config, work));
+    let failed = |error: &dyn std::fmt::Display| Refused::Failed(error.to_string());
+    done.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
 /// Opens a local file. Stdin (`-`), pipes and the like are spooled first: libav wants to seek.

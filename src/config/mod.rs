@@ -6,6 +6,7 @@
 
 pub mod declare;
 pub mod layers;
+mod sign_in;
 mod values;
 
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use crate::base::{ByteSize, Secret};
 use crate::jobs::admission::AllowedTypes;
 use crate::media::limits::{Limits, MetadataLimits};
-use crate::{http, jobs, observe, storage};
+use crate::{auth, http, jobs, observe, storage};
 use layers::Layers;
 use values::Values;
 
@@ -32,10 +33,8 @@ pub struct Config {
     pub workers: usize,
     /// Given secret; one is made when there is none.
     pub secret_key: Option<Secret>,
-    /// The static key.
-    pub static_key: Option<Secret>,
-    /// The owner's e-mail.
-    pub owner_email: String,
+    /// Of `auth`, but for the secret.
+    pub auth: auth::Settings,
     /// Of `storage`.
     pub storage: storage::Settings,
     /// Of `jobs`.
@@ -78,8 +77,7 @@ impl Config {
             database: database_file(&values, &data_dir)?,
             workers: values.workers()?,
             secret_key: values.secret("SECRET_KEY", 32)?,
-            static_key: values.secret("PORTAL_AUTH_KEY", 32)?,
-            owner_email: values.text("OWNER_EMAIL").unwrap_or_else(|| String::from("owner")),
+            auth: sign_in::settings(&values)?,
             storage: storage::Settings {
                 upload_dir: below("UPLOAD_DIR", "uploads"),
                 output_dir: below("OUTPUT_DIR", "transcoded"),
@@ -99,7 +97,12 @@ impl Config {
                     .list("ALLOWED_UPLOAD_TYPES")
                     .map_or(AllowedTypes::AnySound, AllowedTypes::Only),
             },
-            http: http::Settings { public_origins: values.origins("PUBLIC_URL")? },
+            http: http::Settings {
+                public_origins: values.origins("PUBLIC_URL")?,
+                trusted_proxies: sign_in::trusted_proxies(&values)?,
+                cors_origins: values.origins("CORS_ORIGINS")?,
+                rate_per_minute: values.count("RATE_LIMIT_PER_MINUTE", 0, 1_000_000)?,
+            },
             log: values.log()?,
             warnings: values.warnings(),
             data_dir,

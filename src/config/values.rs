@@ -12,7 +12,7 @@ pub(super) struct Values<'a> {
     layers: &'a Layers,
 }
 
-fn refused(name: &str, value: &str, allowed: &str) -> ConfigError {
+pub(super) fn refused(name: &str, value: &str, allowed: &str) -> ConfigError {
     ConfigError(format!("{name} is \"{value}\", which is not {allowed}."))
 }
 
@@ -50,6 +50,12 @@ impl<'a> Values<'a> {
         let number = text.parse().ok().filter(|number| (least..=most).contains(number));
         number
             .ok_or_else(|| refused(name, &text, &format!("a whole number from {least} to {most}")))
+    }
+
+    /// A number that fits into 32 bits.
+    pub(super) fn count(&self, name: &str, least: u32, most: u32) -> Result<u32, ConfigError> {
+        let number = self.number(name, u64::from(least), u64::from(most))?;
+        Ok(u32::try_from(number).unwrap_or(most))
     }
 
     pub(super) fn workers(&self) -> Result<usize, ConfigError> {
@@ -197,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_setting_that_is_not_built_stops_the_start() {
-        let error = load(&[("CF_TEAM_DOMAIN", "team")]).expect_err("not built");
-        assert!(error.0.starts_with("CF_TEAM_DOMAIN is not built yet"));
+        let error = load(&[("DISK_QUOTA_MB", "1")]).expect_err("not built");
+        assert!(error.0.starts_with("DISK_QUOTA_MB is not built yet"));
     }
 
     #[test]

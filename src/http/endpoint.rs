@@ -1,8 +1,10 @@
 //! Method and path become an endpoint; everything that depends on "which one" is a total function of it.
 
+use std::borrow::Cow;
+
 use http::Method;
 
-use crate::auth::{Method as Proof, Principal, Scope};
+use crate::auth::{Principal, Scope};
 
 /// Something the server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +57,30 @@ pub enum Endpoint {
     CreateKey,
     /// Ends a key.
     RevokeKey,
+    /// Who the caller is.
+    Me,
+    /// What the caller says of themselves.
+    ChangeMe,
+    /// Another password of the caller.
+    ChangePassword,
+    /// Own sessions.
+    ListSessions,
+    /// Ends a session.
+    EndSession,
+    /// Ends every session but this one.
+    EndOtherSessions,
+    /// Makes an account.
+    Register,
+    /// Own tokens for e-mail and password.
+    IssueTokens,
+    /// The next tokens for a refresh token.
+    RefreshTokens,
+    /// Ends a sign-in's tokens.
+    EndTokens,
+    /// Every account.
+    ListUsers,
+    /// Changes an account's standing.
+    ChangeUser,
     /// The audit log.
     Audit,
 }
@@ -79,10 +105,7 @@ impl Access {
         match self {
             Self::Open | Self::SignedIn => true,
             Self::With(scope) => principal.scopes.contains(scope),
-            Self::Person => match principal.method {
-                Proof::Session => true,
-                Proof::Key => principal.scopes.contains(Scope::Admin),
-            },
+            Self::Person => principal.method.is_person() || principal.scopes.contains(Scope::Admin),
         }
     }
 }
@@ -103,7 +126,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 27] = [
+pub const TABLE: [Row; 39] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -130,6 +153,18 @@ pub const TABLE: [Row; 27] = [
     row(Endpoint::ListKeys, Method::GET, "/api/v1/keys"),
     row(Endpoint::CreateKey, Method::POST, "/api/v1/keys"),
     row(Endpoint::RevokeKey, Method::DELETE, "/api/v1/keys/{id}"),
+    row(Endpoint::Me, Method::GET, "/api/v1/me"),
+    row(Endpoint::ChangeMe, Method::PATCH, "/api/v1/me"),
+    row(Endpoint::ChangePassword, Method::POST, "/api/v1/me/password"),
+    row(Endpoint::ListSessions, Method::GET, "/api/v1/sessions"),
+    row(Endpoint::EndOtherSessions, Method::DELETE, "/api/v1/sessions"),
+    row(Endpoint::EndSession, Method::DELETE, "/api/v1/sessions/{id}"),
+    row(Endpoint::Register, Method::POST, "/api/v1/auth/register"),
+    row(Endpoint::IssueTokens, Method::POST, "/api/v1/auth/login"),
+    row(Endpoint::RefreshTokens, Method::POST, "/api/v1/auth/refresh"),
+    row(Endpoint::EndTokens, Method::POST, "/api/v1/auth/logout"),
+    row(Endpoint::ListUsers, Method::GET, "/api/v1/users"),
+    row(Endpoint::ChangeUser, Method::PATCH, "/api/v1/users/{id}"),
     row(Endpoint::Audit, Method::GET, "/api/v1/audit"),
 ];
 
@@ -138,24 +173,51 @@ impl Endpoint {
     #[must_use]
     pub const fn access(self) -> Access {
         match self {
-            Self::LoginPage | Self::Login | Self::Health | Self::Ready | Self::Asset => {
-                Access::Open
-            }
+            Self::LoginPage
+            | Self::Login
+            | Self::Health
+            | Self::Ready
+            | Self::Asset
+            | Self::Register
+            | Self::IssueTokens
+            | Self::RefreshTokens
+            | Self::EndTokens => Access::Open,
             Self::Home
             | Self::UploadPage
             | Self::UploadView
             | Self::Logout
             | Self::ApiRoot
-            | Self::Formats => Access::SignedIn,
+            | Self::Formats
+            | Self::Me => Access::SignedIn,
             Self::Status | Self::Download | Self::ListJobs | Self::GetJob | Self::Waveform => {
                 Access::With(Scope::JobsRead)
             }
             Self::Upload | Self::DeleteJob | Self::CancelJob | Self::RetryJob | Self::Probe => {
                 Access::With(Scope::JobsWrite)
             }
-            Self::ListKeys | Self::CreateKey | Self::RevokeKey => Access::Person,
-            Self::Audit => Access::With(Scope::Admin),
+            Self::ListKeys
+            | Self::CreateKey
+            | Self::RevokeKey
+            | Self::ChangeMe
+            | Self::ChangePassword
+            | Self::ListSessions
+            | Self::EndSession
+            | Self::EndOtherSessions => Access::Person,
+            Self::Audit | Self::ListUsers | Self::ChangeUser => Access::With(Scope::Admin),
         }
+    }
+
+    /// Whether its calls are counted against what somebody may ask in a minute.
+    #[must_use]
+    pub const fn is_limited(self) -> bool {
+        !matches!(self, Self::Health | Self::Ready | Self::Asset)
+    }
+
+    /// Whether a browser has to send the CSRF token. Signing out is a form that works without script;
+    /// another site's is refused by where it comes from.
+    #[must_use]
+    pub fn takes_csrf_token(self, method: &Method) -> bool {
+        !method.is_safe() && self != Self::Logout
     }
 
     /// The most bytes its body may have; `None` where the handler limits the body itself.
@@ -184,9 +246,42 @@ impl Endpoint {
             | Self::ListKeys
             | Self::CreateKey
             | Self::RevokeKey
+            | Self::Me
+            | Self::ChangeMe
+            | Self::ChangePassword
+            | Self::ListSessions
+            | Self::EndSession
+            | Self::EndOtherSessions
+            | Self::Register
+            | Self::IssueTokens
+            | Self::RefreshTokens
+            | Self::EndTokens
+            | Self::ListUsers
+            | Self::ChangeUser
             | Self::Audit => Some(64 * 1024),
         }
     }
+}
+
+/// Where the clients of older services look, and what it is called here.
+const ALIASES: [(&str, &str); 7] = [
+    ("/auth", "/api/v1/auth"),
+    ("/saas/jobs", "/api/v1/jobs"),
+    ("/saas/artifacts", "/api/v1/artifacts"),
+    ("/api/me", "/api/v1/me"),
+    ("/api/userinfo", "/api/v1/me"),
+    ("/utilities/audio-duration", "/api/v1/probe"),
+    ("/portal/private/status", "/readyz"),
+];
+
+/// The path that is meant: an older service's one becomes ours, with all that follows it.
+#[must_use]
+pub fn meant(path: &str) -> Cow<'_, str> {
+    let found = ALIASES.iter().find_map(|(old, new)| {
+        let rest = path.strip_prefix(old)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{new}{rest}"))
+    });
+    found.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 /// What a method and path lead to.
@@ -276,7 +371,18 @@ mod tests {
             .collect();
         assert_eq!(
             open,
-            ["/login", "/login", "/healthz", "/health", "/readyz", "/_app/{build}/{*file}"]
+            [
+                "/login",
+                "/login",
+                "/healthz",
+                "/health",
+                "/readyz",
+                "/_app/{build}/{*file}",
+                "/api/v1/auth/register",
+                "/api/v1/auth/login",
+                "/api/v1/auth/refresh",
+                "/api/v1/auth/logout"
+            ]
         );
     }
 }

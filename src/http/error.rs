@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 42] = [
+pub const CODES: [(&str, StatusCode, &str); 45] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -24,6 +24,7 @@ pub const CODES: [(&str, StatusCode, &str); 42] = [
     ("not_ready", StatusCode::NOT_FOUND, "No result"),
     ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
     ("client_too_slow", StatusCode::REQUEST_TIMEOUT, "Too slow"),
+    ("taken", StatusCode::CONFLICT, "There is one already"),
     ("conflict", StatusCode::CONFLICT, "Not in this state"),
     ("input_gone", StatusCode::CONFLICT, "Source deleted"),
     ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
@@ -44,6 +45,7 @@ pub const CODES: [(&str, StatusCode, &str); 42] = [
     ("corrupt_input", StatusCode::UNPROCESSABLE_ENTITY, "Damaged"),
     ("limit_exceeded", StatusCode::UNPROCESSABLE_ENTITY, "Beyond a limit"),
     ("timed_out", StatusCode::UNPROCESSABLE_ENTITY, "Took too long"),
+    ("too_many", StatusCode::TOO_MANY_REQUESTS, "Too many"),
     ("query_invalid", StatusCode::BAD_REQUEST, "Invalid query"),
     ("headers_too_large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large"),
     ("storage_failed", StatusCode::INTERNAL_SERVER_ERROR, "Storage failed"),
@@ -51,6 +53,7 @@ pub const CODES: [(&str, StatusCode, &str); 42] = [
     ("queue_full", StatusCode::SERVICE_UNAVAILABLE, "Full of work"),
     ("draining", StatusCode::SERVICE_UNAVAILABLE, "Restarting"),
     ("database_busy", StatusCode::SERVICE_UNAVAILABLE, "Busy"),
+    ("provider_unreachable", StatusCode::SERVICE_UNAVAILABLE, "No identity provider"),
     ("not_usable", StatusCode::SERVICE_UNAVAILABLE, "Not usable"),
     ("disk_full", StatusCode::INSUFFICIENT_STORAGE, "Disk full"),
 ];
@@ -128,6 +131,12 @@ impl Problem {
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// What it says to a person.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The answer.
@@ -219,9 +228,16 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::Unknown => Self::new("unauthenticated", "Not signed in.")
                 .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            AuthError::NotAllowed(detail) => Self::new("forbidden", detail),
+            AuthError::TooMany(seconds) => {
+                Self::new("too_many", error.to_string()).with_header(RETRY_AFTER, seconds.into())
+            }
             AuthError::Invalid(detail) => Self::new("option_invalid", detail),
+            AuthError::Taken(detail) => Self::new("taken", detail),
+            AuthError::ProviderUnreachable => Self::new("provider_unreachable", error.to_string())
+                .with_header(RETRY_AFTER, RETRY_SOON),
             AuthError::NoSuch => Self::new("not_found", error.to_string()),
-            AuthError::Database(_) | AuthError::NoRandomness => {
+            AuthError::Database(_) | AuthError::NoRandomness | AuthError::Outbound(_) => {
                 tracing::error!(%error, "signing in failed");
                 Self::new("internal", error.to_string())
             }

@@ -7,6 +7,7 @@ pub mod assets;
 pub mod endpoint;
 pub mod error;
 pub mod handlers;
+mod limit;
 pub mod listen;
 pub mod request;
 pub mod response;
@@ -14,4 +15,5 @@ pub mod service;
 
 pub use endpoint::Endpoint;
 pub use listen::{Listener, serve};
+pub use request::origin::TrustedProxies;
 pub use service::{Server, Settings};

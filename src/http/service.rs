@@ -1,26 +1,33 @@
 //! One request from its head to its answer: id, span, endpoint, policy, handler, headers, log line.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT, CONTENT_LENGTH};
+use http::header::{
+    ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, ORIGIN, RANGE, RETRY_AFTER, USER_AGENT,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming as RequestBody};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::csrf::CsrfLayer;
 use tracing::Instrument;
 
-use super::endpoint::{Access, Endpoint, Route, Router};
+use super::endpoint::{Access, Endpoint, Route, Router, meant};
 use super::error::Problem;
 use super::handlers;
+use super::limit::{Rate, Refusals};
 use super::request::credentials::credentials;
-use super::request::origin::{self, Peer};
+use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
-use crate::auth::{Auth, By, Method as Proof, Principal};
+use crate::auth::{Auth, By, Caller, Principal};
 use crate::db::Database;
 use crate::jobs::Jobs;
 use crate::observe::RequestId;
@@ -30,6 +37,12 @@ use crate::observe::RequestId;
 pub struct Settings {
     /// Origins by which browsers reach it (`https://mill.example.org`).
     pub public_origins: Vec<String>,
+    /// Proxies whose word about the client counts.
+    pub trusted_proxies: TrustedProxies,
+    /// Other origins whose pages may read our answers.
+    pub cors_origins: Vec<String>,
+    /// Requests of a principal or a network; 0 for any number.
+    pub rate_per_minute: u32,
 }
 
 /// Everything a request can reach. Cheap to clone.
@@ -39,6 +52,9 @@ pub struct Server(Arc<Inner>);
 struct Inner {
     router: Router,
     csrf: CsrfLayer,
+    cors: Option<CorsLayer>,
+    rate: Rate,
+    refusals: Refusals,
     settings: Settings,
     auth: Auth,
     jobs: Jobs,
@@ -70,6 +86,8 @@ pub struct Call {
     pub scheme: Scheme,
     /// The client's address.
     pub client: Option<String>,
+    /// Whether something stands between the client and us.
+    pub is_forwarded: bool,
 }
 
 /// Longest target of a request, in bytes.
@@ -77,6 +95,9 @@ const TARGET_BYTES: usize = 8 * 1024;
 
 /// All headers of a request together; hyper's own limit on its buffer is a rough one.
 const HEADER_BYTES: usize = 32 * 1024;
+
+/// Carries the token that changes under a session or an assertion take.
+const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// An answer to anything but an upload is ready within this time.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -95,7 +116,17 @@ impl Server {
         let csrf = settings.public_origins.iter().try_fold(CsrfLayer::new(), |layer, origin| {
             layer.add_trusted_origin(origin).map_err(|_| AssembleError::Origin(origin.clone()))
         })?;
-        Ok(Self(Arc::new(Inner { router: Router::new()?, csrf, settings, auth, jobs, database })))
+        Ok(Self(Arc::new(Inner {
+            router: Router::new()?,
+            csrf,
+            cors: cors(&settings.cors_origins)?,
+            rate: Rate::new(settings.rate_per_minute),
+            refusals: Refusals::default(),
+            settings,
+            auth,
+            jobs,
+            database,
+        })))
     }
 
     /// The jobs.
@@ -129,11 +160,13 @@ impl Server {
         async {
             let started = Instant::now();
             let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-            let scheme = origin::scheme(request.headers(), peer, &self.0.settings.public_origins);
-            let mut response = self
-                .handle(request, scheme, peer)
-                .await
-                .unwrap_or_else(|problem| problem.into_response(&id));
+            let Settings { public_origins, trusted_proxies, .. } = &self.0.settings;
+            let scheme = trusted_proxies.scheme(request.headers(), peer, public_origins);
+            let client = trusted_proxies.client(request.headers(), peer);
+            let mut response = self.answer_across(request, scheme, client, &id).await;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                self.0.refusals.count(client);
+            }
             secure(response.headers_mut(), scheme);
             if let Ok(value) = HeaderValue::from_str(id.as_str()) {
                 response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
@@ -149,32 +182,81 @@ impl Server {
         .await
     }
 
+    /// Answers, with what a page of another origin has to be told where one asks that may.
+    async fn answer_across(
+        &self,
+        request: Request<RequestBody>,
+        scheme: Scheme,
+        client: Option<IpAddr>,
+        id: &RequestId,
+    ) -> Response<Body> {
+        let handle = async |request| {
+            let handled = self.handle(request, scheme, client).await;
+            handled.unwrap_or_else(|problem| problem.into_response(id))
+        };
+        let is_preflight = request.method() == Method::OPTIONS
+            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let across = self.0.cors.as_ref().filter(|_| {
+            request.headers().contains_key(ORIGIN)
+                && (is_preflight || request.method() != Method::OPTIONS)
+        });
+        let Some(cors) = across else { return handle(request).await };
+        if is_preflight {
+            let nothing =
+                service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(empty())) });
+            let told = cors.layer(nothing).oneshot(request.map(drop)).await;
+            return told.unwrap_or_else(|never| match never {});
+        }
+        // The layer reads the head alone, and an answer is made only once.
+        let mut probe = Request::new(());
+        *probe.method_mut() = request.method().clone();
+        *probe.headers_mut() = request.headers().clone();
+        let mut response = handle(request).await;
+        let nothing =
+            service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(empty())) });
+        let told = cors.layer(nothing).oneshot(probe).await;
+        let told = told.unwrap_or_else(|never| match never {});
+        response.headers_mut().extend(told.headers().clone());
+        response
+    }
+
     async fn handle(
         &self,
         request: Request<RequestBody>,
         scheme: Scheme,
-        peer: Peer,
+        client: Option<IpAddr>,
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         check_head(&head)?;
         origin::check_host(&head.headers, &head.uri)?;
-        let route = self.0.router.route(&head.method, head.uri.path());
+        let path: Cow<'_, str> = meant(head.uri.path());
+        let route = self.0.router.route(&head.method, &path);
         let access = match &route {
             Route::Found(endpoint, _) => endpoint.access(),
             // What is not listed is told only to those who may know.
             Route::MethodNotAllowed(_) | Route::NotFound => Access::SignedIn,
         };
-        let principal = match access {
-            Access::Open => None,
+        let is_limited = match &route {
+            Route::Found(endpoint, _) => endpoint.is_limited(),
+            Route::MethodNotAllowed(_) | Route::NotFound => true,
+        };
+        let found = match access {
+            Access::Open => Ok(None),
             Access::SignedIn | Access::With(_) | Access::Person => {
-                match self.principal(&head.headers, scheme).await {
-                    Ok(principal) => Some(principal),
-                    Err(problem) if problem.code() == "unauthenticated" && is_navigation(&head) => {
-                        return Ok(to_sign_in(&head));
-                    }
-                    Err(problem) => return Err(problem.closing()),
-                }
+                self.principal(&head.headers, scheme).await.map(Some)
             }
+        };
+        if is_limited {
+            self.0.rate.count(found.as_ref().ok().and_then(Option::as_ref), client)?;
+        }
+        let principal = match found {
+            Ok(principal) => principal,
+            Err(problem) if is_navigation(&head) => match problem.code() {
+                "unauthenticated" => return Ok(to_sign_in(&head)),
+                "forbidden" => return handlers::not_allowed(&problem),
+                _ => return Err(problem.closing()),
+            },
+            Err(problem) => return Err(problem.closing()),
         };
         let (endpoint, values) = match route {
             Route::Found(endpoint, values) => (endpoint, values),
@@ -186,23 +268,42 @@ impl Server {
         if principal.as_ref().is_some_and(|principal| !access.admits(principal)) {
             return Err(forbidden(access).closing());
         }
-        if endpoint == Endpoint::Login
-            || principal.as_ref().is_some_and(|p| p.method == Proof::Session)
-        {
+        let ambient = principal.as_ref().filter(|principal| principal.method.is_ambient());
+        if endpoint == Endpoint::Login || ambient.is_some() {
             self.check_site(&head).await?;
         }
-        check_length(&head.headers, &body, endpoint)?;
-        let client = origin::client(&head.headers, peer).map(|address| address.to_string());
-        let call = Call { endpoint, values, head, principal, scheme, client };
-        if endpoint == Endpoint::Upload {
-            return handlers::dispatch(self, call, body).await;
+        if let (Some(caller), true) = (ambient, endpoint.takes_csrf_token(&head.method)) {
+            self.check_token(&head.headers, caller)?;
         }
-        tokio::time::timeout(ANSWER_TIME, handlers::dispatch(self, call, body))
-            .await
-            .unwrap_or_else(|_| {
-                tracing::error!("no answer in time");
-                Err(Problem::new("internal", "The server made a mistake: no answer in time."))
-            })
+        let token = ambient.map(|caller| self.0.auth.csrf_token(caller));
+        check_length(&head.headers, &body, endpoint)?;
+        let is_forwarded = origin::is_forwarded(&head.headers);
+        let client = client.map(|address| address.to_string());
+        let call = Call { endpoint, values, head, principal, scheme, client, is_forwarded };
+        let mut response = match endpoint {
+            Endpoint::Upload => handlers::dispatch(self, call, body).await?,
+            _ => tokio::time::timeout(ANSWER_TIME, handlers::dispatch(self, call, body))
+                .await
+                .unwrap_or_else(|_| {
+                    tracing::error!("no answer in time");
+                    Err(Problem::new("internal", "The server made a mistake: no answer in time."))
+                })?,
+        };
+        if let Some(token) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
+            response.headers_mut().insert(CSRF_TOKEN, token);
+        }
+        Ok(response)
+    }
+
+    /// Who a browser is known by when it changes something also shows that it could read an answer of
+    /// ours: another site's page cannot, whatever its browser lets it send.
+    fn check_token(&self, headers: &HeaderMap, caller: &Principal) -> Result<(), Problem> {
+        let token = headers.get(CSRF_TOKEN).and_then(|value| value.to_str().ok());
+        if token.is_some_and(|token| self.0.auth.is_csrf_token(caller, token)) {
+            return Ok(());
+        }
+        let detail = "Send the x-csrf-token header that every answer to you carries.";
+        Err(Problem::new("csrf_failed", detail).closing())
     }
 
     async fn principal(&self, headers: &HeaderMap, scheme: Scheme) -> Result<Principal, Problem> {
@@ -247,11 +348,65 @@ impl Call {
         Ok(By { actor, method, address: self.client.as_deref() })
     }
 
+    /// From where somebody signs in.
+    #[must_use]
+    pub fn from(&self) -> Caller<'_> {
+        let user_agent = self.head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Caller { address: self.client.as_deref(), user_agent, is_forwarded: self.is_forwarded }
+    }
+
     /// A value of the path; empty when the path has none of this name.
     #[must_use]
     pub fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
+}
+
+/// Pages of these origins may use the API with a key or a token of theirs; never with a cookie.
+fn cors(origins: &[String]) -> Result<Option<CorsLayer>, AssembleError> {
+    if origins.is_empty() {
+        return Ok(None);
+    }
+    let allowed = origins.iter().map(|origin| {
+        HeaderValue::from_str(origin).map_err(|_| AssembleError::Origin(origin.clone()))
+    });
+    let allowed = allowed.collect::<Result<Vec<_>, _>>()?;
+    let named = |names: &[&'static str]| -> Vec<HeaderName> {
+        names.iter().copied().map(HeaderName::from_static).collect()
+    };
+    let methods =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let mut asked = vec![AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE];
+    asked.extend(named(&["x-api-key", "x-requested-with", "idempotency-key"]));
+    asked.extend(named(&[
+        "tus-resumable",
+        "upload-length",
+        "upload-metadata",
+        "upload-offset",
+        "upload-defer-length",
+        "upload-concat",
+        "upload-checksum",
+    ]));
+    let mut told = vec![LOCATION, ETAG, RETRY_AFTER, CONTENT_DISPOSITION];
+    told.extend(named(&[
+        "x-request-id",
+        "tus-resumable",
+        "tus-version",
+        "tus-extension",
+        "tus-max-size",
+        "upload-length",
+        "upload-metadata",
+        "upload-offset",
+        "upload-expires",
+    ]));
+    Ok(Some(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(allowed))
+            .allow_methods(methods)
+            .allow_headers(asked)
+            .expose_headers(told)
+            .max_age(Duration::from_secs(600)),
+    ))
 }
 
 /// Somebody is known and may not.

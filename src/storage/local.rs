@@ -81,6 +81,30 @@ impl LocalStorage {
         Ok(storage)
     }
 
+    /// Removes every stored file, and gives the directories back.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove_everything(self) -> io::Result<()> {
+        for root in self.roots() {
+            for inner in [root.join("users"), root.join(STAGING)] {
+                match fs::remove_dir_all(&inner) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(named(&inner, &error));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+            }
+            match fs::remove_file(root.join(CLAIM)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(named(root, &error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Starts an incoming file.
     ///
     /// # Errors

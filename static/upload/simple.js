@@ -1,16 +1,16 @@
 // Owns: one file in one POST, with its progress. Never: when, or what a failure means. Used by: upload/line.
-import { ApiError, HEADERS, errorFrom } from '../api.js';
+import { ApiError, HEADERS, errorFrom, learn, ready } from '../api.js';
 
 /** Sends a file behind its options; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort. */
 export function sendFile(file, fields, on) {
 	const form = new FormData();
 	for (const field of Object.entries({ ...fields, file })) form.append(...field);
 	const request = new XMLHttpRequest();
-	request.open('POST', '/upload');
-	for (const header of Object.entries(HEADERS)) request.setRequestHeader(...header);
+	let aborted = false;
 	// The body is a little longer than the file; the share of it that left is the share of the file.
 	request.upload.onprogress = ({ loaded, total }) => on.sent(loaded / total * file.size);
 	request.onload = () => {
+		learn(request.getResponseHeader('X-CSRF-Token'));
 		const { status, responseText: text } = request;
 		const id = status === 200 && /"job_id":\s*"([^"]+)"/.exec(text)?.[1];
 		// A 200 without a job is a sign-in page that was redirected to.
@@ -18,8 +18,14 @@ export function sendFile(file, fields, on) {
 		else on.fail(errorFrom(status === 200 ? 401 : status, text, request.getResponseHeader('Retry-After')));
 	};
 	request.onerror = () => on.fail(new ApiError({}));
-	request.send(form);
+	ready().then(() => {
+		if (aborted) return;
+		request.open('POST', '/upload');
+		for (const header of Object.entries(HEADERS)) request.setRequestHeader(...header);
+		request.send(form);
+	}, (error) => aborted || on.fail(error));
 	return () => {
+		aborted = true;
 		request.onload = request.onerror = request.upload.onprogress = null;
 		request.abort();
 	};

@@ -9,6 +9,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod accounts;
 mod apart;
 mod architecture;
 mod bad_input;

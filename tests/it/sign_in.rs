@@ -56,7 +56,8 @@ fn the_printed_link_signs_in_once_and_looking_at_it_spends_nothing() {
             && !cookie.contains("Secure"),
         "{cookie}"
     );
-    let second = stranger.post_form("/login", &format!("token={token}"));
+    let second =
+        stranger.with("Accept", "text/html").post_form("/login", &format!("token={token}"));
     assert_eq!(second.status, 401);
     assert!(second.text().contains("data-state=\"used\"") && second.header("set-cookie").is_none());
 

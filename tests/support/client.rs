@@ -53,11 +53,25 @@ impl Client {
         Self { address: address.to_owned(), headers }
     }
 
+    /// What it sends under this name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let sent = self.headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name));
+        sent.map(|(_, value)| value.clone())
+    }
+
     /// The same client with one more header.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.push((name.to_owned(), value.to_owned()));
         client
+    }
+
+    /// With a session's cookie, and the token that its page would have got.
+    pub fn signed_in(&self, cookie: &str) -> Self {
+        let client = self.with("Cookie", cookie);
+        let answer = client.get("/api/v1/me");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        client.with("X-CSRF-Token", answer.header("x-csrf-token").expect("a token"))
     }
 
     pub fn connect(&self) -> TcpStream {

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod disk;
+pub mod issuer;
 pub mod recording;
 pub mod server;
 
@@ -35,4 +36,28 @@ pub fn wait_for(what: &str, seconds: u64, mut is_so: impl FnMut() -> bool) {
         assert!(std::time::Instant::now() < end, "not within {seconds} s: {what}");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// Runs a program with `input` on its stdin: whether it ended well, its stdout, its stderr.
+pub fn run(
+    program: &str,
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+    input: &str,
+) -> (bool, String, String) {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(settings.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // It may not read what it does not want.
+    let _ = child.stdin.take().expect("its stdin").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.success(), text(output.stdout), text(output.stderr))
 }

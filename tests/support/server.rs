@@ -50,6 +50,7 @@ impl Server {
             .env("DATA_DIR", folder.path().join("data"))
             .env("PORTAL_AUTH_KEY", KEY)
             .env("MIN_FREE_MB", "0")
+            .env("RATE_LIMIT_PER_MINUTE", "0")
             .env("LOG_FORMAT", "text")
             .envs(settings.iter().cloned())
             .stdin(Stdio::null())
@@ -95,7 +96,7 @@ impl Server {
         let answer = self.stranger().post_form("/login", &format!("token={token}"));
         assert_eq!(answer.status, 303, "{}", answer.text());
         let cookie = answer.header("set-cookie").expect("a cookie");
-        self.stranger().with("Cookie", cookie.split(';').next().expect("a pair"))
+        self.stranger().signed_in(cookie.split(';').next().expect("a pair"))
     }
 
     pub fn pid(&self) -> u32 {
@@ -125,6 +126,18 @@ impl Server {
     /// The same server again, once this one has ended.
     pub fn restart(mut self) -> Self {
         self.child.wait().expect("gone");
+        let (folder, settings) = (Arc::clone(&self.folder), self.settings.clone());
+        Self::launch(folder, settings, Command::new(super::AUDIOMILL))
+    }
+
+    /// Ended, and started again on the same folder with these settings changed.
+    pub fn restart_with(mut self, changed: &[(&str, &str)]) -> Self {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+        for (name, value) in changed {
+            self.settings.retain(|(known, _)| known != name);
+            self.settings.push(((*name).to_owned(), (*value).to_owned()));
+        }
         let (folder, settings) = (Arc::clone(&self.folder), self.settings.clone());
         Self::launch(folder, settings, Command::new(super::AUDIOMILL))
     }

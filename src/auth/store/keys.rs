@@ -1,8 +1,9 @@
 //! Rows of API keys.
 
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::FromRow;
 
-use super::{Account, AccountRow, Store, account};
+use super::accounts::{ActorRow, account};
+use super::{Account, Store, Tx};
 use crate::base::{KeyId, UserId};
 
 /// A key that is about to exist.
@@ -42,9 +43,8 @@ pub struct KeyRow {
 
 #[derive(FromRow)]
 struct FoundRow {
-    id: String,
-    email: String,
-    role: String,
+    #[sqlx(flatten)]
+    actor: ActorRow,
     key_id: String,
     scopes: String,
 }
@@ -60,7 +60,7 @@ impl Store {
     /// Enters a key as part of a transaction.
     pub(in crate::auth) async fn add_key(
         &self,
-        tx: &mut Transaction<'static, Sqlite>,
+        tx: &mut Tx,
         key: &NewRow<'_>,
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
@@ -87,7 +87,7 @@ impl Store {
         now: i64,
     ) -> Result<Option<Found>, sqlx::Error> {
         let row: Option<FoundRow> = sqlx::query_as(
-            "SELECT u.id, u.email, u.role, k.id AS key_id, k.scopes FROM api_keys k \
+            "SELECT u.id, u.email, u.role, u.proven, 0 AS disabled, k.id AS key_id, k.scopes FROM api_keys k \
              JOIN users u ON u.id = k.user_id WHERE k.key_hash = $1 AND k.revoked_at IS NULL \
              AND (k.expires_at IS NULL OR k.expires_at > $2) AND u.disabled_at IS NULL",
         )
@@ -96,9 +96,8 @@ impl Store {
         .fetch_optional(self.db.reader())
         .await?;
         row.map(|row| {
-            let FoundRow { id, email, role, key_id, scopes } = row;
-            let account = account(AccountRow { id, email, role })?;
-            Ok(Found { account, key: key_id, scopes })
+            let FoundRow { actor, key_id, scopes } = row;
+            Ok(Found { account: account(actor)?, key: key_id, scopes })
         })
         .transpose()
     }
@@ -117,7 +116,7 @@ impl Store {
     /// Ends a key of this account; its name, unless there is none such or it has ended before.
     pub(in crate::auth) async fn revoke_key(
         &self,
-        tx: &mut Transaction<'static, Sqlite>,
+        tx: &mut Tx,
         user: UserId,
         id: KeyId,
         now: i64,

@@ -62,7 +62,7 @@ pub(super) async fn create(
             "key": made.key,
             "prefix": made.prefix,
             "name": request.name.trim(),
-            "scopes": words_of(scopes),
+            "scopes": scopes.words(),
             "expires_at": made.expires_at.map(rfc3339),
         }),
     ))
@@ -81,15 +81,11 @@ fn object(key: &KeyRow) -> Value {
         "id": key.id,
         "prefix": key.prefix,
         "name": key.name,
-        "scopes": words_of(key.scopes.parse().unwrap_or_default()),
+        "scopes": key.scopes.parse::<Scopes>().unwrap_or_default().words(),
         "created_at": rfc3339(key.created_at),
         "expires_at": key.expires_at.map(rfc3339),
         "revoked_at": key.revoked_at.map(rfc3339),
         "last_used_at": key.last_used_at.map(rfc3339),
         "uses": key.uses,
     })
-}
-
-fn words_of(scopes: Scopes) -> Vec<String> {
-    scopes.to_string().split(' ').map(str::to_owned).collect()
 }

@@ -8,10 +8,14 @@ mod formats;
 mod health;
 mod jobs;
 mod keys;
+mod me;
 mod page;
 mod plain;
 mod probe;
+mod sessions;
 mod sign_in;
+mod tokens;
+mod users;
 mod waveform;
 
 use http::Response;
@@ -37,7 +41,7 @@ pub async fn dispatch(
         Endpoint::Upload => plain::upload(server, call, body).await,
         Endpoint::Status => plain::status(server, &call).await,
         Endpoint::Download => plain::download(server, &call).await,
-        Endpoint::LoginPage => sign_in::page(&call),
+        Endpoint::LoginPage => sign_in::page(server, &call),
         Endpoint::Login => sign_in::spend(server, &call, body).await,
         Endpoint::Logout => sign_in::out(server, &call).await,
         Endpoint::Health => Ok(health::alive()),
@@ -54,8 +58,28 @@ pub async fn dispatch(
         Endpoint::ListKeys => keys::list(server, &call).await,
         Endpoint::CreateKey => keys::create(server, &call, body).await,
         Endpoint::RevokeKey => keys::revoke(server, &call).await,
+        Endpoint::Me => me::show(server, &call).await,
+        Endpoint::ChangeMe => me::change(server, &call, body).await,
+        Endpoint::ChangePassword => me::change_password(server, &call, body).await,
+        Endpoint::ListSessions => sessions::list(server, &call).await,
+        Endpoint::EndSession => sessions::end(server, &call).await,
+        Endpoint::EndOtherSessions => sessions::end_others(server, &call).await,
+        Endpoint::Register => tokens::register(server, &call, body).await,
+        Endpoint::IssueTokens => tokens::issue(server, &call, body).await,
+        Endpoint::RefreshTokens => tokens::refresh(server, &call, body).await,
+        Endpoint::EndTokens => tokens::end(server, &call, body).await,
+        Endpoint::ListUsers => users::list(server).await,
+        Endpoint::ChangeUser => users::change(server, &call, body).await,
         Endpoint::Audit => audit::list(server, &call).await,
     }
+}
+
+/// Tells a person whom a door knows that this house does not.
+///
+/// # Errors
+/// `internal` when the page is missing.
+pub fn not_allowed(problem: &Problem) -> Result<Response<Body>, Problem> {
+    sign_in::not_allowed(problem.detail())
 }
 
 /// The job that a path names; a text that is no id names none.

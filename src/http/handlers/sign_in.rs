@@ -1,13 +1,13 @@
-//! Signing in by the one-time link, and out.
+//! Signing in, by the one-time link or by a password, and out.
 
 use std::time::Duration;
 
-use http::header::{HeaderMap, SET_COOKIE, USER_AGENT};
+use http::header::{ACCEPT, HeaderMap, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as RequestBody;
 
-use crate::auth::AuthError;
+use crate::auth::{AuthError, Method};
 use crate::http::assets;
 use crate::http::endpoint::Endpoint;
 use crate::http::error::Problem;
@@ -22,82 +22,130 @@ const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// Which part of the sign-in page is shown.
 #[derive(Clone, Copy)]
-enum Shown {
+enum Shown<'a> {
     /// The button that spends the link.
     Link,
     /// The link has been used or is too old.
     Used,
-    /// How to get a link.
-    Closed,
+    /// E-mail and password.
+    Form,
+    /// As above, after a wrong one.
+    Wrong,
     /// Cloudflare Access is in front, its settings are missing.
     Access,
+    /// Seconds until the next try.
+    Wait(u64),
+    /// Somebody who is known, and why they may not come in.
+    NotAllowed(&'a str),
 }
 
 /// `GET /login`: shows a button; looking at it spends nothing, so a link preview cannot either.
-pub(super) fn page(call: &Call) -> Result<Response<Body>, Problem> {
+pub(super) fn page(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let query = form::parse(call.head.uri.query().unwrap_or_default());
     let token = form::value(&query, "token").unwrap_or_default();
     let next = local_or_home(form::value(&query, "next"));
     let shown = if !token.is_empty() {
         Shown::Link
-    } else if names_access(&call.head.headers) {
+    } else if names_access(&call.head.headers) && !server.auth().is_behind_access() {
         tracing::warn!(
             "Cloudflare Access is in front; set CF_TEAM_DOMAIN and CF_AUDIENCE to sign in by it"
         );
         Shown::Access
     } else {
-        Shown::Closed
+        Shown::Form
     };
     document(StatusCode::OK, shown, token, next)
 }
 
-/// `POST /login`: spends the link and opens a session.
+/// `POST /login`: spends the link, or looks at e-mail and password, and opens a session.
 pub(super) async fn spend(
     server: &Server,
     call: &Call,
     body: RequestBody,
 ) -> Result<Response<Body>, Problem> {
     let fields = read_form(body).await?;
-    let token = form::value(&fields, "token").unwrap_or_default();
-    let next = local_or_home(form::value(&fields, "next"));
-    let user_agent = call.head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    match server.auth().sign_in(token, user_agent).await {
+    let field = |name: &str| form::value(&fields, name);
+    let next = local_or_home(field("next"));
+    let (signed_in, refused) = match (field("token"), field("email"), field("password")) {
+        (Some(token), None, None) => {
+            (server.auth().sign_in(token, &call.from()).await, Shown::Used)
+        }
+        (None, Some(email), Some(password)) => {
+            (server.auth().sign_in_by_password(email, password, &call.from()).await, Shown::Wrong)
+        }
+        _ => {
+            let detail = "The form takes \"email\" and \"password\", or \"token\".";
+            return Err(Problem::new("bad_request", detail));
+        }
+    };
+    match signed_in {
         Ok(session) => {
             let mut response = redirect(StatusCode::SEE_OTHER, next);
             set_cookie(&mut response, call.scheme, &session, "");
             Ok(response)
         }
-        Err(AuthError::Unknown) => document(StatusCode::UNAUTHORIZED, Shown::Used, "", next),
+        Err(error) if !wants_page(&call.head.headers) => Err(match error {
+            AuthError::Unknown => Problem::new("unauthenticated", "Invalid credentials"),
+            error => error.into(),
+        }),
+        Err(AuthError::Unknown) => document(StatusCode::UNAUTHORIZED, refused, "", next),
+        Err(AuthError::NotAllowed(why)) => not_allowed(&why),
+        Err(AuthError::TooMany(seconds)) => {
+            let mut response =
+                document(StatusCode::TOO_MANY_REQUESTS, Shown::Wait(seconds), "", next)?;
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+            Ok(response)
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A page for somebody who is known and may not come in.
+pub(super) fn not_allowed(why: &str) -> Result<Response<Body>, Problem> {
+    document(StatusCode::FORBIDDEN, Shown::NotAllowed(why), "", "/")
 }
 
 /// `POST /logout`: ends the session.
 pub(super) async fn out(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     if let Some(session) = credentials(&call.head.headers, call.scheme).session {
-        server.auth().sign_out(session).await?;
+        server.auth().sign_out(call.by()?, session).await?;
     }
-    let mut response = redirect(StatusCode::SEE_OTHER, "/login");
+    // Behind Access, who is signed in there is signed in here.
+    let is_by_access = call.caller()?.method == Method::Access;
+    let to = if is_by_access { "/cdn-cgi/access/logout" } else { "/login" };
+    let mut response = redirect(StatusCode::SEE_OTHER, to);
     set_cookie(&mut response, call.scheme, "", "; Max-Age=0");
     Ok(response)
 }
 
 fn document(
     status: StatusCode,
-    shown: Shown,
+    shown: Shown<'_>,
     token: &str,
     next: &str,
 ) -> Result<Response<Body>, Problem> {
     let state = match shown {
         Shown::Link => "link",
         Shown::Used => "used",
-        Shown::Closed => "closed",
+        Shown::Form => "form",
+        Shown::Wrong => "wrong",
         Shown::Access => "access",
+        Shown::Wait(_) => "wait",
+        Shown::NotAllowed(_) => "not_allowed",
     };
-    let values = [("state", state), ("token", token), ("next", next), ("wait", "")];
+    let wait = if let Shown::Wait(seconds) = shown { seconds.to_string() } else { String::new() };
+    let why = if let Shown::NotAllowed(why) = shown { why } else { "" };
+    let values =
+        [("state", state), ("token", token), ("next", next), ("wait", &wait), ("why", why)];
     let page = assets::document("login.html", &values)
         .ok_or_else(|| Problem::new("internal", "The page is missing from this build."))?;
     Ok(html(status, page))
+}
+
+/// Whether a person is looking at the answer: a script that posts the form gets a problem document.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 async fn read_form(body: RequestBody) -> Result<Vec<(String, String)>, Problem> {

@@ -26,6 +26,8 @@ pub fn credentials(headers: &HeaderMap, scheme: Scheme) -> Credentials<'_> {
             kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
         }),
         session: cookie(headers, session_cookie(scheme)),
+        assertion: text("cf-access-jwt-assertion"),
+        assertion_cookie: cookie(headers, "CF_Authorization"),
     }
 }
 

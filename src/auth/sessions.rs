@@ -1,0 +1,345 @@
+//! Signing in: by the one-time link, by a password; sessions, and their end.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::attempts::Who;
+use super::credentials::{Caller, Method, Principal};
+use super::keys::By;
+use super::scope::Scopes;
+use super::service::{Auth, AuthError, Purpose, SEEN_STEP, disabled, millis};
+use super::store::{Account, NewAccount, NewSession, Origin, Profile, Role, SessionRow, Store};
+use crate::ledger::{Act, Outcome};
+
+/// A sign-in link is good for this long.
+const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Longest name of a browser that is kept, in bytes.
+const AGENT_BYTES: usize = 300;
+
+impl Auth {
+    /// Makes a one-time sign-in token for the owner; older unspent ones are void from now on.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn issue_link(&self) -> Result<String, AuthError> {
+        let token = self.random_token()?;
+        let now = self.now();
+        let hash = self.hash(Purpose::Link, &token);
+        let owner = self.inner().owner.user;
+        self.store().add_link(&hash, owner, now, now + millis(LINK_LIFE)).await?;
+        Ok(token)
+    }
+
+    /// Spends a token and opens a session; its id goes into the cookie.
+    ///
+    /// # Errors
+    /// `Unknown` when the token is wrong, spent or too old; `TooMany`.
+    pub async fn sign_in(&self, token: &str, caller: &Caller<'_>) -> Result<String, AuthError> {
+        let network = network(caller.address);
+        let who = Who { address: &network, account: None };
+        self.inner().attempts.begin(who).map_err(AuthError::TooMany)?;
+        let mut tx = self.store().begin().await?;
+        let mut found = None;
+        for hash in self.hashes(Purpose::Link, token) {
+            found = found.or(Store::spend_link(&mut tx, &hash, self.now()).await?);
+        }
+        let Some(account) = found else {
+            drop(tx);
+            self.refuse_sign_in(caller, "link", None).await?;
+            return Err(AuthError::Unknown);
+        };
+        let session = self.open_session(&mut tx, &account, Origin::Link, caller).await?;
+        tx.commit().await?;
+        self.inner().attempts.succeeded(who);
+        Ok(session)
+    }
+
+    /// Signs in by e-mail and password: the account's own, or the local form's for people on the list.
+    ///
+    /// # Errors
+    /// `Unknown`, `NotAllowed` for a disabled account, `TooMany`.
+    pub async fn sign_in_by_password(
+        &self,
+        email: &str,
+        password: &str,
+        caller: &Caller<'_>,
+    ) -> Result<String, AuthError> {
+        let (account, origin) = self.by_password(email, password, caller).await?;
+        let mut tx = self.store().begin().await?;
+        let session = self.open_session(&mut tx, &account, origin, caller).await?;
+        tx.commit().await?;
+        Ok(session)
+    }
+
+    /// Whose e-mail and password these are.
+    pub(super) async fn by_password(
+        &self,
+        email: &str,
+        password: &str,
+        caller: &Caller<'_>,
+    ) -> Result<(Account, Origin), AuthError> {
+        let email = email.trim().to_ascii_lowercase();
+        let network = network(caller.address);
+        let who = Who { address: &network, account: Some(&email) };
+        self.inner().attempts.begin(who).map_err(AuthError::TooMany)?;
+        let found = self.store().password(&email).await?;
+        let is_form = self.is_form_password(&email, password, caller);
+        let (account, hash) = match found {
+            Some((account, hash)) => (Some(account), hash),
+            None => (None, None),
+        };
+        // Asked in any case: how long it takes tells nothing.
+        let is_own = self.inner().passwords.verify(password, hash).await?;
+        let (account, origin) = match (account, is_own, is_form) {
+            (Some(account), true, _) => (account, Origin::Password),
+            (Some(account), false, true) => (account, Origin::Form),
+            (None, _, true) => (self.add_person(&email).await?, Origin::Form),
+            (Some(_) | None, _, _) => {
+                self.refuse_sign_in(caller, "password", Some(&email)).await?;
+                return Err(AuthError::Unknown);
+            }
+        };
+        if account.disabled {
+            self.refuse_sign_in(caller, "password", Some(&email)).await?;
+            return Err(disabled(&account.email));
+        }
+        self.inner().attempts.succeeded(who);
+        Ok((account, origin))
+    }
+
+    /// The form's password is for development: never through anything that forwards.
+    fn is_form_password(&self, email: &str, password: &str, caller: &Caller<'_>) -> bool {
+        let settings = &self.inner().settings;
+        let Some(secret) = &settings.form_password else { return false };
+        let right = self.hash(Purpose::Form, &String::from_utf8_lossy(secret.expose()));
+        let given = self.hash(Purpose::Form, password);
+        bool::from(right.ct_eq(&given))
+            && !caller.is_forwarded
+            && settings.allowed_emails.iter().any(|allowed| allowed == email)
+    }
+
+    async fn add_person(&self, email: &str) -> Result<Account, AuthError> {
+        let mut tx = self.store().begin().await?;
+        let new = NewAccount {
+            email,
+            role: Role::User,
+            proven: true,
+            password_hash: None,
+            profile: Profile::default(),
+            now: self.now(),
+        };
+        Store::add_account(&mut tx, &new).await?;
+        let act = Act {
+            actor: Some(email),
+            method: Origin::Form.as_str(),
+            action: "account.create",
+            target: Some(email),
+            ..Act::default()
+        };
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        let account = Store::account_in(&mut tx, email).await?;
+        tx.commit().await?;
+        Ok(account.ok_or(sqlx::Error::RowNotFound)?)
+    }
+
+    async fn open_session(
+        &self,
+        tx: &mut super::store::Tx,
+        account: &Account,
+        origin: Origin,
+        caller: &Caller<'_>,
+    ) -> Result<String, AuthError> {
+        let (secret, id) = (self.random_token()?, self.random_token()?);
+        let now = self.now();
+        let agent = caller.user_agent.map(|agent| {
+            let end = agent.floor_char_boundary(AGENT_BYTES.min(agent.len()));
+            &agent[..end]
+        });
+        let session = NewSession {
+            id: &id[..32],
+            id_hash: &self.hash(Purpose::Session, &secret),
+            origin,
+            user_agent: agent,
+            address: caller.address,
+            now,
+            expires_at: now + millis(self.inner().settings.session_life),
+        };
+        Store::add_session(tx, account.user, &session).await?;
+        let act = Act {
+            actor: Some(&account.email),
+            method: origin.as_str(),
+            address: caller.address,
+            action: "sign_in",
+            target: Some(session.id),
+            detail: Some(json!({"user_agent": agent})),
+        };
+        self.ledger().record(tx, &act, Outcome::Done).await?;
+        tracing::info!(user = %account.user, by = origin.as_str(), "signed in");
+        Ok(secret)
+    }
+
+    async fn refuse_sign_in(
+        &self,
+        caller: &Caller<'_>,
+        method: &str,
+        email: Option<&str>,
+    ) -> Result<(), AuthError> {
+        let act = Act {
+            method,
+            address: caller.address,
+            action: "sign_in",
+            target: email,
+            ..Act::default()
+        };
+        Ok(self.ledger().note(&act, Outcome::Refused).await?)
+    }
+
+    pub(super) async fn by_session(&self, secret: &str) -> Result<Principal, AuthError> {
+        let hashes = self.hashes(Purpose::Session, secret);
+        let now = self.now();
+        let idle = millis(self.inner().settings.session_idle);
+        let found = self.store().session(&hashes, now, now - idle).await?;
+        let found = found.ok_or(AuthError::Unknown)?;
+        let allowed = &self.inner().settings.allowed_emails;
+        if found.is_by_form && !allowed.contains(&found.account.email) {
+            return Err(AuthError::NotAllowed(format!(
+                "{} is no longer on this server's list.",
+                found.account.email
+            )));
+        }
+        if now - found.last_seen_at > millis(SEEN_STEP) || !found.is_current {
+            self.store().touch_session(&found.id, &hashes[0], now).await?;
+        }
+        let principal = self.principal(&found.account, Method::Session, Scopes::ALL);
+        Ok(Principal { session: Some(found.id), ..principal })
+    }
+
+    /// Ends a session that a person's assertion beside it contradicts.
+    pub(super) async fn end_foreign_session(
+        &self,
+        secret: &str,
+        person: &Principal,
+    ) -> Result<(), AuthError> {
+        let other = match self.by_session(secret).await {
+            Ok(other) if other.user != person.user => other,
+            Ok(_) | Err(AuthError::Unknown | AuthError::NotAllowed(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let by = By { actor: &person.email, method: person.method.as_str(), address: None };
+        let id = other.session.unwrap_or_default();
+        match self.end_session_of(by, other.user, &id).await {
+            Ok(()) | Err(AuthError::NoSuch) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the session of this cookie; one that is unknown has ended already.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn sign_out(&self, by: By<'_>, secret: &str) -> Result<(), AuthError> {
+        match self.by_session(secret).await {
+            Ok(Principal { user, session: Some(id), .. }) => {
+                match self.end_session_of(by, user, &id).await {
+                    Ok(()) | Err(AuthError::NoSuch) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+            Ok(_) | Err(AuthError::Unknown | AuthError::NotAllowed(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sessions of the caller that are good, the one used last first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn sessions(&self, caller: &Principal) -> Result<Vec<SessionRow>, AuthError> {
+        let now = self.now();
+        let idle = millis(self.inner().settings.session_idle);
+        Ok(self.store().sessions(caller.user, now, now - idle).await?)
+    }
+
+    /// Ends a session of the caller: its next request is refused.
+    ///
+    /// # Errors
+    /// `NoSuch`.
+    pub async fn end_session(
+        &self,
+        by: By<'_>,
+        caller: &Principal,
+        id: &str,
+    ) -> Result<(), AuthError> {
+        self.end_session_of(by, caller.user, id).await
+    }
+
+    async fn end_session_of(
+        &self,
+        by: By<'_>,
+        user: crate::base::UserId,
+        id: &str,
+    ) -> Result<(), AuthError> {
+        let mut tx = self.store().begin().await?;
+        if !Store::end_session(&mut tx, user, id).await? {
+            return Err(AuthError::NoSuch);
+        }
+        let act = by.act("session.end", id, json!({}));
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends every session of the caller but the one they ask by; how many.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_other_sessions(
+        &self,
+        by: By<'_>,
+        caller: &Principal,
+    ) -> Result<u64, AuthError> {
+        let mut tx = self.store().begin().await?;
+        let ended = Store::end_sessions(&mut tx, caller.user, caller.session.as_deref()).await?;
+        let act = by.act("session.end_others", &caller.email, json!({"ended": ended}));
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// What a page has to send along when it changes something: proof that it could read an answer of
+    /// ours to this very caller.
+    #[must_use]
+    pub fn csrf_token(&self, caller: &Principal) -> String {
+        let hash = self.hash(Purpose::Csrf, &csrf_subject(caller));
+        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether `token` is the caller's; one made under the key before still is.
+    #[must_use]
+    pub fn is_csrf_token(&self, caller: &Principal, token: &str) -> bool {
+        self.hashes(Purpose::Csrf, &csrf_subject(caller)).iter().any(|hash| {
+            let right: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            right.as_bytes().ct_eq(token.as_bytes()).into()
+        })
+    }
+}
+
+/// A session has its own token; without one, the account has.
+fn csrf_subject(caller: &Principal) -> String {
+    format!("{} {}", caller.user, caller.session.as_deref().unwrap_or("access"))
+}
+
+/// Addresses that one party has at hand: an IPv6 customer has a whole /64.
+pub(super) fn network(address: Option<&str>) -> String {
+    match address.and_then(|address| address.parse::<IpAddr>().ok()) {
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        Some(IpAddr::V4(address)) => address.to_string(),
+        None => String::from("here"),
+    }
+}

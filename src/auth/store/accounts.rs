@@ -1,0 +1,366 @@
+//! Rows of accounts, and of the identities that lead to them.
+
+use sqlx::FromRow;
+
+use super::{Store, Tx};
+use crate::auth::scope::Scopes;
+use crate::base::UserId;
+
+/// An account.
+#[derive(Clone, Debug)]
+pub(in crate::auth) struct Account {
+    pub(in crate::auth) user: UserId,
+    pub(in crate::auth) email: String,
+    pub(in crate::auth) role: Role,
+    /// Whether somebody has shown that the e-mail is theirs.
+    pub(in crate::auth) proven: bool,
+    pub(in crate::auth) disabled: bool,
+}
+
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Has jobs.
+    User,
+    /// Sees to the server too.
+    Admin,
+}
+
+impl Role {
+    /// What it may at the most.
+    #[must_use]
+    pub const fn scopes(self) -> Scopes {
+        match self {
+            Self::User => Scopes::JOBS,
+            Self::Admin => Scopes::ALL,
+        }
+    }
+
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::User, Self::Admin].into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// An account as its owner and the admins see it; times in epoch milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct AccountRow {
+    /// Which.
+    pub id: String,
+    /// Its e-mail.
+    pub email: String,
+    /// `user` or `admin`, as it is written down.
+    pub role: String,
+    /// Which limits it has.
+    pub plan: String,
+    /// What its owner says of themselves.
+    pub first_name: String,
+    /// As above.
+    pub last_name: String,
+    /// As above.
+    pub company: String,
+    /// Since when there is it.
+    pub created_at: i64,
+    /// Since when it may do nothing.
+    pub disabled_at: Option<i64>,
+}
+
+/// An account that is about to exist.
+pub(in crate::auth) struct NewAccount<'a> {
+    pub(in crate::auth) email: &'a str,
+    pub(in crate::auth) role: Role,
+    pub(in crate::auth) proven: bool,
+    pub(in crate::auth) password_hash: Option<&'a str>,
+    pub(in crate::auth) profile: Profile<'a>,
+    pub(in crate::auth) now: i64,
+}
+
+/// What somebody says of themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::auth) struct Profile<'a> {
+    pub(in crate::auth) first_name: &'a str,
+    pub(in crate::auth) last_name: &'a str,
+    pub(in crate::auth) company: &'a str,
+}
+
+#[derive(FromRow)]
+pub(super) struct ActorRow {
+    pub(super) id: String,
+    pub(super) email: String,
+    pub(super) role: String,
+    pub(super) proven: bool,
+    pub(super) disabled: bool,
+}
+
+/// The columns of [`ActorRow`], of the table `u`.
+pub(super) const ACTOR: &str =
+    "u.id, u.email, u.role, u.proven, u.disabled_at IS NOT NULL AS disabled";
+
+/// The columns of [`AccountRow`].
+const ACCOUNT: &str =
+    "id, email, role, plan, first_name, last_name, company, created_at, disabled_at";
+
+pub(super) fn account(row: ActorRow) -> Result<Account, sqlx::Error> {
+    let user = row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    // The table allows no third word.
+    let role = Role::of(&row.role).unwrap_or(Role::User);
+    Ok(Account { user, email: row.email, role, proven: row.proven, disabled: row.disabled })
+}
+
+fn sql(text: String) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(text)
+}
+
+impl Store {
+    /// The account of `email`, made as an admin when there is none.
+    pub(in crate::auth) async fn ensure_admin(
+        &self,
+        email: &str,
+        now: i64,
+    ) -> Result<Account, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "INSERT INTO users (id, email, role, created_at) VALUES ($1, $2, 'admin', $3) \
+             ON CONFLICT (email) DO UPDATE SET role = 'admin'",
+        )
+        .bind(UserId::generate().to_string())
+        .bind(email)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        let found = Self::account_in(&mut tx, email).await?.ok_or(sqlx::Error::RowNotFound)?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// The account of this e-mail.
+    pub(in crate::auth) async fn account(
+        &self,
+        email: &str,
+    ) -> Result<Option<Account>, sqlx::Error> {
+        let query = format!("SELECT {ACTOR} FROM users u WHERE u.email = $1");
+        let row: Option<ActorRow> =
+            sqlx::query_as(sql(query)).bind(email).fetch_optional(self.db.reader()).await?;
+        row.map(account).transpose()
+    }
+
+    /// As [`Self::account`], within a transaction.
+    pub(in crate::auth) async fn account_in(
+        tx: &mut Tx,
+        email: &str,
+    ) -> Result<Option<Account>, sqlx::Error> {
+        let query = format!("SELECT {ACTOR} FROM users u WHERE u.email = $1");
+        let row: Option<ActorRow> =
+            sqlx::query_as(sql(query)).bind(email).fetch_optional(&mut **tx).await?;
+        row.map(account).transpose()
+    }
+
+    /// The account that an issuer's subject leads to.
+    pub(in crate::auth) async fn account_of_identity(
+        &self,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<Account>, sqlx::Error> {
+        let query = format!(
+            "SELECT {ACTOR} FROM identities i JOIN users u ON u.id = i.user_id \
+             WHERE i.issuer = $1 AND i.subject = $2"
+        );
+        let row: Option<ActorRow> = sqlx::query_as(sql(query))
+            .bind(issuer)
+            .bind(subject)
+            .fetch_optional(self.db.reader())
+            .await?;
+        row.map(account).transpose()
+    }
+
+    /// Makes an account. `false` when the e-mail has one.
+    pub(in crate::auth) async fn add_account(
+        tx: &mut Tx,
+        new: &NewAccount<'_>,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query(
+            "INSERT INTO users (id, email, role, created_at, password_hash, first_name, last_name, \
+             company, proven) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (email) DO NOTHING",
+        )
+        .bind(UserId::generate().to_string())
+        .bind(new.email)
+        .bind(new.role.as_str())
+        .bind(new.now)
+        .bind(new.password_hash)
+        .bind(new.profile.first_name)
+        .bind(new.profile.last_name)
+        .bind(new.profile.company)
+        .bind(new.proven)
+        .execute(&mut **tx)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Lets an issuer's subject lead to an account from now on.
+    pub(in crate::auth) async fn add_identity(
+        tx: &mut Tx,
+        issuer: &str,
+        subject: &str,
+        user: UserId,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO identities (issuer, subject, user_id, created_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (issuer, subject) DO NOTHING",
+        )
+        .bind(issuer)
+        .bind(subject)
+        .bind(user.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Gives an account that a stranger registered to whom its e-mail belongs: nothing the stranger
+    /// holds opens it any longer.
+    pub(in crate::auth) async fn take_over(
+        tx: &mut Tx,
+        user: UserId,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
+        let user = user.to_string();
+        for statement in [
+            "UPDATE users SET password_hash = NULL, proven = 1 WHERE id = $1",
+            "UPDATE api_keys SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+            "UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+            "DELETE FROM sessions WHERE user_id = $1",
+            "DELETE FROM identities WHERE user_id = $1",
+        ] {
+            sqlx::query(statement).bind(&user).bind(now).execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Another e-mail of the same person, unless somebody else has it.
+    pub(in crate::auth) async fn rename(
+        tx: &mut Tx,
+        user: UserId,
+        email: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let done = sqlx::query(
+            "UPDATE users SET email = $2 WHERE id = $1 AND NOT EXISTS \
+             (SELECT 1 FROM users WHERE email = $2 AND id <> $1)",
+        )
+        .bind(user.to_string())
+        .bind(email)
+        .execute(&mut **tx)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The account with its password's hash, for signing in by it.
+    pub(in crate::auth) async fn password(
+        &self,
+        email: &str,
+    ) -> Result<Option<(Account, Option<String>)>, sqlx::Error> {
+        let query = format!("SELECT {ACTOR} FROM users u WHERE u.email = $1");
+        let row: Option<ActorRow> =
+            sqlx::query_as(sql(query)).bind(email).fetch_optional(self.db.reader()).await?;
+        let Some(row) = row else { return Ok(None) };
+        let hash: Option<String> =
+            sqlx::query_scalar("SELECT password_hash FROM users WHERE id = $1")
+                .bind(&row.id)
+                .fetch_one(self.db.reader())
+                .await?;
+        Ok(Some((account(row)?, hash)))
+    }
+
+    /// Another password.
+    pub(in crate::auth) async fn set_password(
+        tx: &mut Tx,
+        user: UserId,
+        hash: &str,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
+            .bind(user.to_string())
+            .bind(hash)
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends an account's part in anything, or lets it in again.
+    pub(in crate::auth) async fn set_disabled(
+        tx: &mut Tx,
+        user: UserId,
+        since: Option<i64>,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
+            .bind(user.to_string())
+            .bind(since)
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Another role or plan; what is not given stays.
+    pub(in crate::auth) async fn set_standing(
+        tx: &mut Tx,
+        user: UserId,
+        role: Option<Role>,
+        plan: Option<&str>,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE users SET role = coalesce($2, role), plan = coalesce($3, plan) WHERE id = $1",
+        )
+        .bind(user.to_string())
+        .bind(role.map(Role::as_str))
+        .bind(plan)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// What somebody says of themselves from now on; what is not given stays.
+    pub(in crate::auth) async fn set_profile(
+        &self,
+        user: UserId,
+        first_name: Option<&str>,
+        last_name: Option<&str>,
+        company: Option<&str>,
+    ) -> Result<(), sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "UPDATE users SET first_name = coalesce($2, first_name), \
+             last_name = coalesce($3, last_name), company = coalesce($4, company) WHERE id = $1",
+        )
+        .bind(user.to_string())
+        .bind(first_name)
+        .bind(last_name)
+        .bind(company)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    /// One account as it is shown.
+    pub(in crate::auth) async fn shown(
+        &self,
+        user: UserId,
+    ) -> Result<Option<AccountRow>, sqlx::Error> {
+        let query = format!("SELECT {ACCOUNT} FROM users WHERE id = $1");
+        sqlx::query_as(sql(query)).bind(user.to_string()).fetch_optional(self.db.reader()).await
+    }
+
+    /// Every account as it is shown, by e-mail.
+    pub(in crate::auth) async fn all_shown(&self) -> Result<Vec<AccountRow>, sqlx::Error> {
+        let query = format!("SELECT {ACCOUNT} FROM users ORDER BY email");
+        sqlx::query_as(sql(query)).fetch_all(self.db.reader()).await
+    }
+}

@@ -1,0 +1,132 @@
+//! How often somebody may ask, and who is refused again and again.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
+
+use super::error::Problem;
+use crate::auth::Principal;
+
+/// Who asks: a principal, or a network where nobody is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Asker {
+    Account(crate::base::UserId),
+    Network(IpAddr),
+    Socket,
+}
+
+/// Requests per minute of a principal or a network. Cells of those who have not asked for long are
+/// given back, so that their number does not grow.
+pub(super) struct Rate {
+    limiter: Option<DefaultKeyedRateLimiter<Asker>>,
+    asked: AtomicU32,
+}
+
+/// Cells are looked through each time this many requests have come.
+const SWEEP: u32 = 4096;
+
+impl Rate {
+    /// So many a minute, and as many at once; none is refused where it is 0.
+    pub(super) fn new(per_minute: u32) -> Self {
+        let limiter = NonZeroU32::new(per_minute)
+            .map(|per_minute| RateLimiter::keyed(Quota::per_minute(per_minute)));
+        Self { limiter, asked: AtomicU32::new(0) }
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// `too_many`, with the seconds until the next one.
+    pub(super) fn count(
+        &self,
+        principal: Option<&Principal>,
+        client: Option<IpAddr>,
+    ) -> Result<(), Problem> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
+            limiter.retain_recent();
+        }
+        let asker = match (principal, client) {
+            (Some(principal), _) => Asker::Account(principal.user),
+            (None, Some(address)) => Asker::Network(network(address)),
+            (None, None) => Asker::Socket,
+        };
+        limiter.check_key(&asker).map_err(|early| {
+            let wait = early.wait_time_from(DefaultClock::default().now());
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let detail = format!("Too many requests. The next one is possible in {seconds} s.");
+            Problem::new("too_many", detail)
+                .with_header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+                .closing()
+        })
+    }
+}
+
+/// Refusals of one network in a minute from which on the log says so.
+const REFUSALS: u32 = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Networks that are counted; when there are more, those of the last minute stay.
+const NETWORKS: usize = 10_000;
+
+/// Counts answers with 401, so that one log line says what an alert can match.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Mutex<HashMap<Option<IpAddr>, (Instant, u32)>>);
+
+impl Refusals {
+    /// One more of this client.
+    pub(super) fn count(&self, client: Option<IpAddr>) {
+        let now = Instant::now();
+        let mut networks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if networks.len() >= NETWORKS {
+            networks.retain(|_, (began, _)| now - *began < MINUTE);
+        }
+        let (began, refused) = networks.entry(client.map(network)).or_insert((now, 0));
+        if now - *began >= MINUTE {
+            (*began, *refused) = (now, 0);
+        }
+        *refused += 1;
+        if *refused == REFUSALS {
+            let client = client.map(|address| address.to_string());
+            tracing::warn!(
+                client,
+                refused = REFUSALS,
+                "repeated_401: somebody without a valid credential keeps asking"
+            );
+        }
+    }
+}
+
+/// What one party has at hand: an IPv6 customer has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_customer_is_one_and_another_address_is_another() {
+        let rate = Rate::new(2);
+        let ask = |address: &str| rate.count(None, address.parse().ok()).is_ok();
+        assert!(ask("2001:db8:1:2::1") && ask("2001:db8:1:2:ffff::9"));
+        assert!(!ask("2001:db8:1:2:1::1"));
+        assert!(ask("2001:db8:1:3::1") && ask("192.0.2.1"));
+        let unlimited = Rate::new(0);
+        assert!((0..1000).all(|_| unlimited.count(None, None).is_ok()));
+    }
+}
