@@ -65,6 +65,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "finished files, on the same file system as UPLOAD_DIR; `DATA_DIR/transcoded` when not given",
     ),
+    plain(
+        "STATIC_DIR",
+        "",
+        "a generated site (Pelican's `output/`), served for every path that is no route",
+    ),
+    plain("SITE_PUBLIC", "false", "`true`: the site is for anyone, without signing in"),
     plain("DATABASE_URL", "", "`sqlite:PATH`; `sqlite:DATA_DIR/audiomill.db` when not given"),
     plain(
         "WORKERS",
@@ -175,8 +181,6 @@ pub const SETTINGS: &[Setting] = &[
         "`error`, `warn`, `info`, `debug`, `trace`, or a filter like `audiomill::jobs=debug,warn`",
     ),
     plain("LOG_FORMAT", "", "`text` or `json`; `text` on a terminal, else `json`"),
-    later("STATIC_DIR"),
-    later("SITE_PUBLIC"),
     later("STORAGE_URL"),
     later("RETENTION_HOURS"),
     later("DISK_QUOTA_MB"),

@@ -101,6 +101,7 @@ impl Config {
                 public_origins: values.origins("PUBLIC_URL")?,
                 trusted_proxies: sign_in::trusted_proxies(&values)?,
                 cors_origins: values.origins("CORS_ORIGINS")?,
+                site: sign_in::site(&values)?,
                 rate_per_minute: values.count("RATE_LIMIT_PER_MINUTE", 0, 1_000_000)?,
             },
             log: values.log()?,

@@ -9,7 +9,7 @@ use super::ConfigError;
 use super::values::{Values, refused};
 use crate::auth::{AccessSettings, OidcSettings, Registration, Settings};
 use crate::base::Secret;
-use crate::http::TrustedProxies;
+use crate::http::{Site, SiteAccess, TrustedProxies};
 
 const SECRET_BYTES: usize = 32;
 const HOUR: u64 = 3600;
@@ -145,6 +145,19 @@ fn oidc(values: &Values) -> Result<Option<OidcSettings>, ConfigError> {
     })?;
     let timeout = Duration::from_secs(values.number("OIDC_TIMEOUT_SECONDS", 1, 300)?);
     Ok(Some(OidcSettings { issuer, audience, timeout }))
+}
+
+/// The generated site, and who may see it.
+pub(super) fn site(values: &Values) -> Result<Option<Site>, ConfigError> {
+    let access = match values.text("SITE_PUBLIC").as_deref() {
+        Some("true") => SiteAccess::Public,
+        Some("false") | None => SiteAccess::SignedIn,
+        Some(other) => return Err(refused("SITE_PUBLIC", other, "true or false")),
+    };
+    let Some(folder) = values.optional_path("STATIC_DIR") else { return Ok(None) };
+    Site::open(&folder, access).map(Some).map_err(|error| {
+        ConfigError(format!("STATIC_DIR {} cannot be served: {error}.", folder.display()))
+    })
 }
 
 fn is_loopback_http(address: &str) -> bool {

@@ -11,6 +11,8 @@ use crate::auth::{Principal, Scope};
 pub enum Endpoint {
     /// `/`: the page.
     Home,
+    /// The generated site: every path that is no route, where there is one.
+    Site,
     /// The upload page.
     UploadPage,
     /// Views inside the upload page.
@@ -183,6 +185,7 @@ impl Endpoint {
             | Self::RefreshTokens
             | Self::EndTokens => Access::Open,
             Self::Home
+            | Self::Site
             | Self::UploadPage
             | Self::UploadView
             | Self::Logout
@@ -227,6 +230,7 @@ impl Endpoint {
             Self::Upload | Self::Probe => None,
             Self::Login | Self::Logout => Some(16 * 1024),
             Self::Home
+            | Self::Site
             | Self::UploadPage
             | Self::UploadView
             | Self::Status

@@ -12,8 +12,10 @@ pub mod listen;
 pub mod request;
 pub mod response;
 pub mod service;
+pub mod site;
 
 pub use endpoint::Endpoint;
 pub use listen::{Listener, serve};
 pub use request::origin::TrustedProxies;
 pub use service::{Server, Settings};
+pub use site::{Site, SiteAccess};

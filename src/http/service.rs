@@ -27,6 +27,7 @@ use super::request::credentials::credentials;
 use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
+use super::site::{Site, SiteAccess};
 use crate::auth::{Auth, By, Caller, Principal};
 use crate::db::Database;
 use crate::jobs::Jobs;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Requests of a principal or a network; 0 for any number.
     pub rate_per_minute: u32,
+    /// The generated site.
+    pub site: Option<Site>,
 }
 
 /// Everything a request can reach. Cheap to clone.
@@ -230,8 +233,9 @@ impl Server {
         check_head(&head)?;
         origin::check_host(&head.headers, &head.uri)?;
         let path: Cow<'_, str> = meant(head.uri.path());
-        let route = self.0.router.route(&head.method, &path);
+        let route = self.route(&head.method, &path);
         let access = match &route {
+            Route::Found(Endpoint::Site, _) if self.is_site_public() => Access::Open,
             Route::Found(endpoint, _) => endpoint.access(),
             // What is not listed is told only to those who may know.
             Route::MethodNotAllowed(_) | Route::NotFound => Access::SignedIn,
@@ -304,6 +308,33 @@ impl Server {
         }
         let detail = "Send the x-csrf-token header that every answer to you carries.";
         Err(Problem::new("csrf_failed", detail).closing())
+    }
+
+    /// Where a request goes: what is no route is the site's, where there is one. The API has its own
+    /// words for what it has not.
+    fn route(&self, method: &Method, path: &str) -> Route {
+        let route = self.0.router.route(method, path);
+        let is_for_site = match &route {
+            Route::Found(endpoint, _) => *endpoint == Endpoint::Home,
+            Route::NotFound => {
+                matches!(*method, Method::GET | Method::HEAD) && !path.starts_with("/api/")
+            }
+            Route::MethodNotAllowed(_) => false,
+        };
+        if is_for_site && self.site().is_some() {
+            return Route::Found(Endpoint::Site, Vec::new());
+        }
+        route
+    }
+
+    fn is_site_public(&self) -> bool {
+        self.site().is_some_and(|site| site.access == SiteAccess::Public)
+    }
+
+    /// The generated site.
+    #[must_use]
+    pub fn site(&self) -> Option<&Site> {
+        self.0.settings.site.as_ref()
     }
 
     async fn principal(&self, headers: &HeaderMap, scheme: Scheme) -> Result<Principal, Problem> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Client {
     address: String,
+    host: String,
     headers: Vec<(String, String)>,
 }
 
@@ -50,13 +51,18 @@ impl Client {
     pub fn new(address: &str, key: Option<&str>) -> Self {
         let headers =
             key.map(|key| (String::from("x-api-key"), key.to_owned())).into_iter().collect();
-        Self { address: address.to_owned(), headers }
+        Self { address: address.to_owned(), host: address.to_owned(), headers }
     }
 
     /// What it sends under this name.
     pub fn header(&self, name: &str) -> Option<String> {
         let sent = self.headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name));
         sent.map(|(_, value)| value.clone())
+    }
+
+    /// The same client, which calls the server by another name.
+    pub fn at_host(&self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self.clone() }
     }
 
     /// The same client with one more header.
@@ -82,7 +88,7 @@ impl Client {
 
     pub fn request(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Answer {
         let mut head =
-            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

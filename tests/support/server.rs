@@ -60,11 +60,14 @@ impl Server {
         let mut child = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
         let log = Arc::new(Mutex::new(String::new()));
-        let mut sign_in_link = String::new();
+        let (mut sign_in_link, mut address) = (String::new(), String::new());
         for line in lines.by_ref().map_while(Result::ok) {
             log.lock().expect("the log").push_str(&format!("{line}\n"));
-            if let Some(link) = line.trim().strip_prefix("http://") {
-                sign_in_link = format!("http://{link}");
+            if let Some((_, at)) = line.split_once("listens on http://") {
+                address = at.split(',').next().unwrap_or_default().to_owned();
+            }
+            if line.trim().starts_with("http") {
+                sign_in_link = line.trim().to_owned();
                 break;
             }
         }
@@ -75,8 +78,6 @@ impl Server {
                 kept.lock().expect("the log").push_str(&format!("{line}\n"));
             }
         });
-        let address =
-            sign_in_link["http://".len()..].split('/').next().expect("an address").to_owned();
         Self { child, settings, log, address, sign_in_link, folder }
     }
 

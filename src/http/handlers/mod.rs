@@ -14,6 +14,7 @@ mod plain;
 mod probe;
 mod sessions;
 mod sign_in;
+mod site;
 mod tokens;
 mod users;
 mod waveform;
@@ -37,6 +38,7 @@ pub async fn dispatch(
 ) -> Result<Response<Body>, Problem> {
     match call.endpoint {
         Endpoint::Home | Endpoint::UploadPage | Endpoint::UploadView => page::shell(),
+        Endpoint::Site => site::page(server, &call).await,
         Endpoint::Asset => page::asset(&call),
         Endpoint::Upload => plain::upload(server, call, body).await,
         Endpoint::Status => plain::status(server, &call).await,

@@ -96,10 +96,10 @@ pub(super) async fn status(server: &Server, call: &Call) -> Result<Response<Body
 pub(super) async fn download(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let (artifact, file) = server.jobs().open_result(call.caller()?.user, job_id(call)?).await?;
     let download = Download {
-        name: &artifact.name,
+        name: Some(&artifact.name),
         mime_type: &artifact.mime_type,
         bytes: artifact.bytes,
-        sha256: &artifact.sha256,
+        validator: &artifact.sha256,
     };
     let mut conditions = call.head.headers.clone();
     if call.head.method == Method::HEAD {

@@ -24,14 +24,14 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// A file to send.
 #[derive(Debug)]
 pub struct Download<'a> {
-    /// Its name for people.
-    pub name: &'a str,
+    /// Its name for people, where it is to be kept and not shown.
+    pub name: Option<&'a str>,
     /// Its type by our own table.
     pub mime_type: &'a str,
     /// Its size.
     pub bytes: u64,
-    /// Hash of its content: the strong validator.
-    pub sha256: &'a str,
+    /// Changes whenever its content does: the strong validator.
+    pub validator: &'a str,
 }
 
 /// The answer to a request for `file`.
@@ -43,7 +43,7 @@ pub async fn send(
     file: File,
     request: &HeaderMap,
 ) -> Result<Response<Body>, Problem> {
-    let etag = format!("\"{}\"", download.sha256);
+    let etag = format!("\"{}\"", download.validator);
     let mut response = match conditional::wanted(request, &etag, download.bytes) {
         Wanted::NotModified => bare(StatusCode::NOT_MODIFIED),
         Wanted::Whole => body(file, 0, download.bytes, StatusCode::OK).await?,
@@ -70,7 +70,9 @@ pub async fn send(
     insert(headers, ETAG, &etag);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     insert(headers, CONTENT_TYPE, download.mime_type);
-    insert(headers, CONTENT_DISPOSITION, &disposition(download.name));
+    if let Some(name) = download.name {
+        insert(headers, CONTENT_DISPOSITION, &disposition(name));
+    }
     Ok(response)
 }
 

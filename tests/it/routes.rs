@@ -1,0 +1,171 @@
+//! Every route, and every kind of caller: who gets what.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use audiomill::http::endpoint::TABLE;
+use serde_json::{Value, json};
+
+use crate::support::Server;
+use crate::support::client::Client;
+use crate::support::issuer::{AUDIENCE, Issuer, Key, now};
+use crate::support::recording::plain_wav;
+use crate::support::server::KEY;
+
+/// In the order in which they ask: the owner comes last, for what only they may do can be done once.
+const CALLERS: [&str; 8] =
+    ["other", "anonymous", "service", "no scope", "admin", "expired", "revoked", "owner"];
+
+/// What each gets. `J` is a finished job of the owner's.
+const EXPECTED: &str = "
+GET    /                          200 401 200 200 200 401 401 200
+GET    /upload                    200 401 200 200 200 401 401 200
+POST   /upload                    415 401 415 403 415 401 401 415
+GET    /upload/{*view}            200 401 200 200 200 401 401 200
+GET    /status/{id}               403 401 403 403 403 401 401 200
+GET    /download/{id}             403 401 403 403 403 401 401 200
+GET    /login                     200 200 200 200 200 200 200 200
+POST   /login                     400 400 400 400 400 400 400 400
+POST   /logout                    303 401 303 303 303 401 401 303
+GET    /healthz                   200 200 200 200 200 200 200 200
+GET    /health                    200 200 200 200 200 200 200 200
+GET    /readyz                    200 200 200 200 200 200 200 200
+GET    /_app/{build}/{*file}      404 404 404 404 404 404 404 404
+GET    /api/v1                    200 401 200 200 200 401 401 200
+GET    /api/v1/                   200 401 200 200 200 401 401 200
+GET    /api/v1/jobs               200 401 200 403 200 401 401 200
+GET    /api/v1/jobs/{id}          403 401 403 403 403 401 401 200
+POST   /api/v1/jobs/{id}/cancel   403 401 403 403 403 401 401 409
+POST   /api/v1/jobs/{id}/retry    403 401 403 403 403 401 401 409
+GET    /api/v1/jobs/{id}/waveform 403 401 403 403 403 401 401 200
+DELETE /api/v1/jobs/{id}          403 401 403 403 403 401 401 204
+GET    /api/v1/formats            200 401 200 200 200 401 401 200
+POST   /api/v1/probe              400 401 400 403 400 401 401 400
+GET    /api/v1/keys               403 401 403 403 200 401 401 403
+POST   /api/v1/keys               403 401 403 403 415 401 401 403
+DELETE /api/v1/keys/{id}          403 401 403 403 404 401 401 403
+GET    /api/v1/me                 200 401 200 200 200 401 401 200
+PATCH  /api/v1/me                 403 401 403 403 415 401 401 403
+POST   /api/v1/me/password        403 401 403 403 415 401 401 403
+GET    /api/v1/sessions           403 401 403 403 200 401 401 403
+DELETE /api/v1/sessions           403 401 403 403 200 401 401 403
+DELETE /api/v1/sessions/{id}      403 401 403 403 404 401 401 403
+POST   /api/v1/auth/register      415 415 415 415 415 415 415 415
+POST   /api/v1/auth/login         415 415 415 415 415 415 415 415
+POST   /api/v1/auth/refresh       415 415 415 415 415 415 415 415
+POST   /api/v1/auth/logout        415 415 415 415 415 415 415 415
+GET    /api/v1/users              403 401 403 403 200 401 401 403
+PATCH  /api/v1/users/{id}         403 401 403 403 415 401 401 403
+GET    /api/v1/audit              403 401 403 403 200 401 401 403
+";
+
+#[test]
+fn every_route_answers_every_caller_as_the_table_says() {
+    let signing = Key::rsa("one");
+    let issuer = Issuer::start(&[&signing]);
+    let server = Server::with(&[
+        ("CF_TEAM_DOMAIN", &issuer.address),
+        ("CF_AUDIENCE", AUDIENCE),
+        ("ALLOWED_EMAILS", "ann@example.org"),
+        ("ACCESS_SERVICE_TOKENS", "one.access=nas@example.org"),
+    ]);
+    let data = server.data();
+    let settings = [("DATA_DIR", data.to_str().expect("a path"))];
+    let command = |arguments: &[&str]| {
+        let (done, out, error) =
+            crate::support::run(crate::support::AUDIOMILL, arguments, &settings, "");
+        assert!(done, "{arguments:?}: {error}");
+        out
+    };
+    let account = |email: &str| {
+        let told = command(&["user", "add", email, "--test"]);
+        told.split_whitespace().find(|word| word.starts_with("am_")).expect("a key").to_owned()
+    };
+    let (ann, bob) = (account("ann@example.org"), account("bob@example.org"));
+    let made = |scopes: &str| {
+        let arguments =
+            ["key", "create", "--user", "ann@example.org", "--name", "x", "--scopes", scopes];
+        command(&arguments).trim().to_owned()
+    };
+    let (reader, writer, revoked) = (made("jobs:read"), made("jobs:write"), made("jobs:read"));
+    let listed = command(&["key", "list", "--user", "ann@example.org"]);
+    let of_revoked = listed.lines().find(|line| line.contains(&revoked[..11])).expect("its line");
+    command(&["key", "revoke", of_revoked.split_whitespace().next().expect("an id")]);
+    let with_key = |key: &str| Client::new(&server.address, Some(key));
+    let assertion =
+        |claims: &Value| server.stranger().with("Cf-Access-Jwt-Assertion", &signing.sign(claims));
+    let mut over = issuer.person("ann@example.org");
+    over["exp"] = json!(now() - 100);
+
+    let owner = with_key(&ann);
+    let answer = owner.upload("a.wav", &plain_wav(1), &[]);
+    let job = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    owner.wait(&job);
+
+    let mut seen = String::new();
+    let (mut listed, mut wrong) = (BTreeSet::new(), Vec::new());
+    for line in EXPECTED.lines().filter(|line| !line.is_empty()) {
+        let mut words = line.split_whitespace();
+        let (method, pattern) = (words.next().expect("a method"), words.next().expect("a path"));
+        let expected: Vec<&str> = words.collect();
+        listed.insert((method.to_owned(), pattern.to_owned()));
+        let path = pattern.replace("{*view}", "x").replace("{build}/{*file}", "x/y.js");
+        let is_job = ["/status", "/download", "/api/v1/jobs"].iter().any(|p| path.starts_with(p));
+        let path = path.replace("{id}", if is_job { &job } else { "x" });
+        // A key that may anything but this.
+        let is_reading = method == "GET";
+        let found: Vec<String> = CALLERS
+            .iter()
+            .map(|caller| {
+                let client = match *caller {
+                    "owner" => with_key(&ann),
+                    "other" => with_key(&bob),
+                    "anonymous" => server.stranger(),
+                    "service" => assertion(&issuer.service("one.access")),
+                    "no scope" => with_key(if is_reading { &writer } else { &reader }),
+                    "admin" => with_key(KEY),
+                    "expired" => assertion(&over),
+                    _ => with_key(&revoked),
+                };
+                client.request(method, &path, None).status.to_string()
+            })
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(seen, "{method:6} {pattern:25} {}", found.join(" "));
+        if found != expected {
+            wrong.push(format!("{method} {pattern}: {} expected", expected.join(" ")));
+        }
+    }
+    let table: BTreeSet<(String, String)> =
+        TABLE.iter().map(|row| (row.method.to_string(), row.path.to_owned())).collect();
+    assert_eq!(listed, table, "the table of this test and that of the server");
+    println!("{:32} {}\n{seen}", "", CALLERS.join(" "));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn an_older_services_path_leads_where_ours_does() {
+    let server = Server::start();
+    let client = server.client();
+    let answer = client.upload("a.wav", &plain_wav(1), &[]);
+    let job = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    client.wait(&job);
+    for (old, new) in [
+        ("/saas/jobs", "/api/v1/jobs"),
+        (&format!("/saas/jobs/{job}"), &format!("/api/v1/jobs/{job}")),
+        ("/api/me", "/api/v1/me"),
+        ("/api/userinfo", "/api/v1/me"),
+        ("/portal/private/status", "/readyz"),
+    ] {
+        let [old_answer, new_answer] = [old, new].map(|path| client.get(path));
+        assert_eq!((old_answer.status, old_answer.text()), (200, new_answer.text()), "{old}");
+    }
+    let body = crate::support::client::form("a.wav", &plain_wav(1), &[]);
+    let kind = format!("multipart/form-data; boundary={}", crate::support::client::BOUNDARY);
+    let content = Some((kind.as_str(), body.as_slice()));
+    let probed = client.request("POST", "/utilities/audio-duration", content);
+    assert_eq!(probed.json()["duration_seconds"], 1.0, "{}", probed.text());
+    assert_eq!(client.get("/utilities/audio-duration").status, 405, "it takes a POST");
+    assert_eq!(client.get("/saas/jobsx").status, 404);
+    assert_eq!(server.stranger().get("/saas/jobs").status, 401);
+}
