@@ -21,6 +21,7 @@ use crate::config::{Address, Config};
 use crate::db::Database;
 use crate::http::{self, Listener, Server};
 use crate::jobs::{Executor, Jobs, Pool, store::Store};
+use crate::ledger::Usage;
 use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
 use crate::storage::LocalStorage;
@@ -73,6 +74,7 @@ impl App {
         let jobs = Jobs::new(
             Store::new(database.clone()),
             storage.clone(),
+            Usage::new(database.clone(), config.plans.clone()),
             config.jobs.clone(),
             Clock::default(),
             boot,
@@ -135,6 +137,9 @@ impl App {
         );
         if let Err(error) = auth.settle().await {
             tracing::warn!(%error, "uses of keys are not counted");
+        }
+        if let Err(error) = self.server.jobs().usage().settle().await {
+            tracing::warn!(%error, "requests are not counted");
         }
         self.database.close().await;
         tracing::info!("stopped");

@@ -205,7 +205,9 @@ impl Auth {
         &self.0.store
     }
 
-    pub(super) fn now(&self) -> i64 {
+    /// Epoch milliseconds by the clock that sessions and tokens go by.
+    #[must_use]
+    pub fn now(&self) -> i64 {
         self.0.clock.wall_ms()
     }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::base::{ByteSize, Secret};
 use crate::jobs::admission::AllowedTypes;
+use crate::ledger::Plans;
 use crate::media::limits::{Limits, MetadataLimits};
 use crate::{auth, http, jobs, observe, storage};
 use layers::Layers;
@@ -39,6 +40,8 @@ pub struct Config {
     pub storage: storage::Settings,
     /// Of `jobs`.
     pub jobs: jobs::Settings,
+    /// What accounts may use in a month.
+    pub plans: Plans,
     /// Of `http`.
     pub http: http::Settings,
     /// Of `observe`.
@@ -97,6 +100,7 @@ impl Config {
                     .list("ALLOWED_UPLOAD_TYPES")
                     .map_or(AllowedTypes::AnySound, AllowedTypes::Only),
             },
+            plans: Plans::new(layers.plans().clone()),
             http: http::Settings {
                 public_origins: values.origins("PUBLIC_URL")?,
                 trusted_proxies: sign_in::trusted_proxies(&values)?,

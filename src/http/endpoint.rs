@@ -79,6 +79,8 @@ pub enum Endpoint {
     RefreshTokens,
     /// Ends a sign-in's tokens.
     EndTokens,
+    /// What the caller has used.
+    Usage,
     /// Every account.
     ListUsers,
     /// Changes an account's standing.
@@ -128,7 +130,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 39] = [
+pub const TABLE: [Row; 40] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -165,6 +167,7 @@ pub const TABLE: [Row; 39] = [
     row(Endpoint::IssueTokens, Method::POST, "/api/v1/auth/login"),
     row(Endpoint::RefreshTokens, Method::POST, "/api/v1/auth/refresh"),
     row(Endpoint::EndTokens, Method::POST, "/api/v1/auth/logout"),
+    row(Endpoint::Usage, Method::GET, "/api/v1/usage"),
     row(Endpoint::ListUsers, Method::GET, "/api/v1/users"),
     row(Endpoint::ChangeUser, Method::PATCH, "/api/v1/users/{id}"),
     row(Endpoint::Audit, Method::GET, "/api/v1/audit"),
@@ -191,7 +194,8 @@ impl Endpoint {
             | Self::Logout
             | Self::ApiRoot
             | Self::Formats
-            | Self::Me => Access::SignedIn,
+            | Self::Me
+            | Self::Usage => Access::SignedIn,
             Self::Status | Self::Download | Self::ListJobs | Self::GetJob | Self::Waveform => {
                 Access::With(Scope::JobsRead)
             }
@@ -260,6 +264,7 @@ impl Endpoint {
             | Self::IssueTokens
             | Self::RefreshTokens
             | Self::EndTokens
+            | Self::Usage
             | Self::ListUsers
             | Self::ChangeUser
             | Self::Audit => Some(64 * 1024),

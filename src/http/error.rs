@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 45] = [
+pub const CODES: [(&str, StatusCode, &str); 46] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -18,6 +18,7 @@ pub const CODES: [(&str, StatusCode, &str); 45] = [
     ("malformed_form", StatusCode::BAD_REQUEST, "Malformed form"),
     ("body_cut_off", StatusCode::BAD_REQUEST, "Body cut off"),
     ("unauthenticated", StatusCode::UNAUTHORIZED, "Not signed in"),
+    ("plan_limit", StatusCode::PAYMENT_REQUIRED, "Beyond the plan"),
     ("forbidden", StatusCode::FORBIDDEN, "Not allowed"),
     ("csrf_failed", StatusCode::FORBIDDEN, "From another site"),
     ("not_found", StatusCode::NOT_FOUND, "Not found"),
@@ -192,6 +193,7 @@ impl From<JobsError> for Problem {
             JobsError::QueueFull(_) => {
                 Self::new("queue_full", text).with_header(RETRY_AFTER, RETRY_SOON)
             }
+            JobsError::PlanLimit(_) => Self::new("plan_limit", text),
             JobsError::Busy => Self::new("queue_full", text).with_header(RETRY_AFTER, RETRY_SOON),
             JobsError::Draining => Self::new("draining", text).with_header(RETRY_AFTER, RETRY_SOON),
             JobsError::TooLarge(_) => Self::new("too_large", text),

@@ -28,9 +28,11 @@ use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
 use super::site::{Site, SiteAccess};
-use crate::auth::{Auth, By, Caller, Principal};
+use crate::auth::{Auth, AuthError, By, Caller, Principal};
+use crate::base::clock::rfc3339;
 use crate::db::Database;
 use crate::jobs::Jobs;
+use crate::ledger::Called;
 use crate::observe::RequestId;
 
 /// How the server is reached.
@@ -253,6 +255,10 @@ impl Server {
         if is_limited {
             self.0.rate.count(found.as_ref().ok().and_then(Option::as_ref), client)?;
         }
+        let known = found.as_ref().ok().and_then(Option::as_ref);
+        if let (Some(caller), true) = (known, is_limited) {
+            self.count_call(caller).await?;
+        }
         let principal = match found {
             Ok(principal) => principal,
             Err(problem) if is_navigation(&head) => match problem.code() {
@@ -297,6 +303,26 @@ impl Server {
             response.headers_mut().insert(CSRF_TOKEN, token);
         }
         Ok(response)
+    }
+
+    /// Counts what scripts ask against their plan; a page that keeps looking is not held to it.
+    async fn count_call(&self, caller: &Principal) -> Result<(), Problem> {
+        if caller.method.is_ambient() {
+            return Ok(());
+        }
+        let now = self.0.auth.now();
+        let called = self.0.jobs.usage().call(caller.user, now).await.map_err(AuthError::from)?;
+        match called {
+            Called::Counted => Ok(()),
+            Called::UsedUp(limit, until) => {
+                let detail =
+                    format!("The plan's {limit} requests are used up until {}.", rfc3339(until));
+                let seconds = u64::try_from((until - now) / 1000).unwrap_or(0);
+                Err(Problem::new("too_many", detail)
+                    .with_header(RETRY_AFTER, seconds.into())
+                    .closing())
+            }
+        }
     }
 
     /// Who a browser is known by when it changes something also shows that it could read an answer of

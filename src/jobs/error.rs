@@ -26,6 +26,9 @@ pub enum JobsError {
     /// The line is full.
     #[error("The server is full of work: {0} jobs are waiting. Try again in a moment.")]
     QueueFull(u64),
+    /// The account's plan allows no more; what, and until when.
+    #[error("{0}")]
+    PlanLimit(String),
     /// Too many others ask the same at once.
     #[error("The server is looking into other files; try again in a moment.")]
     Busy,

@@ -113,9 +113,10 @@ impl Executor {
         )?;
         self.storage.publish(staged, &key).map_err(|error| cannot_store(&error))?;
         let name = output_name(&claimed.filename, extension);
+        let output = output_json(&done, artifact, &name, bytes, &running.progress.snapshot());
         Ok(Published {
-            output: output_json(&done, artifact, &name, bytes, &running.progress.snapshot())
-                .to_string(),
+            seconds: output["duration_seconds"].as_f64().unwrap_or(0.0),
+            output: output.to_string(),
             warnings: json!(done.warnings).to_string(),
             waveform: running
                 .progress

@@ -22,6 +22,7 @@ use super::settings::Settings;
 use super::store::Store;
 use super::store::sqlite::{Claimed, Ended, Lease, NewJob, Page, Recovered, Selection};
 use crate::base::{CancelToken, Clock, JobId, StopReason, UserId};
+use crate::ledger::{Limits, Usage};
 use crate::storage::{Key, LocalStorage};
 
 /// Files that are looked into at once: each takes a thread for some milliseconds.
@@ -46,6 +47,7 @@ pub struct Jobs(Arc<Inner>);
 struct Inner {
     store: Store,
     files: Files,
+    usage: Usage,
     live: Live,
     wake: Notify,
     line_moved: Notify,
@@ -64,6 +66,7 @@ impl Jobs {
     pub fn new(
         store: Store,
         storage: LocalStorage,
+        usage: Usage,
         settings: Settings,
         clock: Clock,
         boot: String,
@@ -71,6 +74,7 @@ impl Jobs {
         Self(Arc::new(Inner {
             files: Files::new(storage, store.clone()),
             store,
+            usage,
             live: Live::default(),
             wake: Notify::new(),
             line_moved: Notify::new(),
@@ -123,6 +127,36 @@ impl Jobs {
         if has_room { Ok(()) } else { Err(JobsError::DiskFull) }
     }
 
+    /// Whether a file that becomes a job may come now: what [`Self::admit`] asks, and the owner's plan.
+    ///
+    /// # Errors
+    /// `PlanLimit`, and those of [`Self::admit`].
+    pub async fn admit_job(&self, owner: UserId, length: Option<u64>) -> Result<(), JobsError> {
+        self.admit(length).await?;
+        let limits = self.limits(owner).await?;
+        self.0.store.check_plan(owner, length.unwrap_or(0), &limits, self.now()).await
+    }
+
+    /// What the owner's plan allows.
+    async fn limits(&self, owner: UserId) -> Result<Limits, JobsError> {
+        let (_, limits) = self.0.usage.limits(owner).await.map_err(JobsError::from)?;
+        Ok(limits)
+    }
+
+    /// The usage log.
+    #[must_use]
+    pub fn usage(&self) -> &Usage {
+        &self.0.usage
+    }
+
+    /// Bytes of sources and results that an account has here.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stored_bytes(&self, owner: UserId) -> Result<u64, JobsError> {
+        self.0.store.stored_bytes(owner).await
+    }
+
     /// Starts taking a file in.
     ///
     /// # Errors
@@ -166,6 +200,7 @@ impl Jobs {
             bytes: received.bytes,
             sha256: received.sha256,
             created_at: self.now(),
+            endpoint: "/upload",
         };
         // From here on the file is published: a client that hangs up must not stop us half-way.
         let this = self.clone();
@@ -208,7 +243,12 @@ impl Jobs {
         let storage = self.0.files.storage().clone();
         let target = key.clone();
         blocking(move || storage.publish(received.staged, &target)).await?;
-        if let Err(error) = self.0.store.enqueue(&job, self.0.settings.queue_limit).await {
+        let limits = self.limits(job.owner).await;
+        let entered = match &limits {
+            Ok(limits) => self.0.store.enqueue(&job, self.0.settings.queue_limit, limits).await,
+            Err(error) => Err(JobsError::Internal(error.to_string())),
+        };
+        if let Err(error) = entered {
             let storage = self.0.files.storage().clone();
             if let Err(left) = blocking(move || storage.delete(&key)).await {
                 tracing::warn!(error = %left, "a refused file stays until the next start");

@@ -35,4 +35,5 @@ mod segmented;
 mod sessions;
 mod sign_in;
 mod site;
+mod usage;
 mod waveform;

@@ -54,6 +54,7 @@ POST   /api/v1/auth/register      415 415 415 415 415 415 415 415
 POST   /api/v1/auth/login         415 415 415 415 415 415 415 415
 POST   /api/v1/auth/refresh       415 415 415 415 415 415 415 415
 POST   /api/v1/auth/logout        415 415 415 415 415 415 415 415
+GET    /api/v1/usage              200 401 200 200 200 401 401 200
 GET    /api/v1/users              403 401 403 403 200 401 401 403
 PATCH  /api/v1/users/{id}         403 401 403 403 415 401 401 403
 GET    /api/v1/audit              403 401 403 403 200 401 401 403

@@ -14,6 +14,7 @@ pub const KEY: &str = "a-static-key-of-the-tests-0123456789";
 pub struct Server {
     child: Child,
     settings: Vec<(String, String)>,
+    arguments: Vec<String>,
     log: Arc<Mutex<String>>,
     pub address: String,
     pub sign_in_link: String,
@@ -28,7 +29,15 @@ impl Server {
     pub fn with(settings: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let settings = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Self::launch(folder, settings, Command::new(super::AUDIOMILL))
+        Self::launch(folder, settings, Vec::new(), Command::new(super::AUDIOMILL))
+    }
+
+    /// With arguments behind `serve`.
+    pub fn with_arguments(arguments: &[&str], settings: &[(&str, &str)]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let settings = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self::launch(folder, settings, arguments, Command::new(super::AUDIOMILL))
     }
 
     /// Starts the server under another command, which takes the server's as its last arguments.
@@ -36,16 +45,18 @@ impl Server {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let settings = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         wrapper.arg(super::AUDIOMILL);
-        Self::launch(folder, settings, wrapper)
+        Self::launch(folder, settings, Vec::new(), wrapper)
     }
 
     fn launch(
         folder: Arc<tempfile::TempDir>,
         settings: Vec<(String, String)>,
+        arguments: Vec<String>,
         mut command: Command,
     ) -> Self {
         command
             .arg("serve")
+            .args(&arguments)
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", folder.path().join("data"))
             .env("PORTAL_AUTH_KEY", KEY)
@@ -78,7 +89,7 @@ impl Server {
                 kept.lock().expect("the log").push_str(&format!("{line}\n"));
             }
         });
-        Self { child, settings, log, address, sign_in_link, folder }
+        Self { child, settings, arguments, log, address, sign_in_link, folder }
     }
 
     /// A client with the static key.
@@ -128,7 +139,7 @@ impl Server {
     pub fn restart(mut self) -> Self {
         self.child.wait().expect("gone");
         let (folder, settings) = (Arc::clone(&self.folder), self.settings.clone());
-        Self::launch(folder, settings, Command::new(super::AUDIOMILL))
+        Self::launch(folder, settings, self.arguments.clone(), Command::new(super::AUDIOMILL))
     }
 
     /// Ended, and started again on the same folder with these settings changed.
@@ -140,7 +151,7 @@ impl Server {
             self.settings.push(((*name).to_owned(), (*value).to_owned()));
         }
         let (folder, settings) = (Arc::clone(&self.folder), self.settings.clone());
-        Self::launch(folder, settings, Command::new(super::AUDIOMILL))
+        Self::launch(folder, settings, self.arguments.clone(), Command::new(super::AUDIOMILL))
     }
 
     /// Waits for the process to end.

@@ -16,6 +16,7 @@ mod sessions;
 mod sign_in;
 mod site;
 mod tokens;
+mod usage;
 mod users;
 mod waveform;
 
@@ -70,6 +71,7 @@ pub async fn dispatch(
         Endpoint::IssueTokens => tokens::issue(server, &call, body).await,
         Endpoint::RefreshTokens => tokens::refresh(server, &call, body).await,
         Endpoint::EndTokens => tokens::end(server, &call, body).await,
+        Endpoint::Usage => usage::show(server, &call).await,
         Endpoint::ListUsers => users::list(server).await,
         Endpoint::ChangeUser => users::change(server, &call, body).await,
         Endpoint::Audit => audit::list(server, &call).await,

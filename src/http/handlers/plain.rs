@@ -24,7 +24,11 @@ pub(super) async fn upload(
 ) -> Result<Response<Body>, Problem> {
     let owner = call.caller()?.user;
     let length = announced_length(&call);
-    server.jobs().admit(length).await.map_err(|error| Problem::from(error).closing())?;
+    server
+        .jobs()
+        .admit_job(call.caller()?.user, length)
+        .await
+        .map_err(|error| Problem::from(error).closing())?;
     let mut options = form::parse(call.head.uri.query().unwrap_or_default());
     let (name, received) = form_file(server, &call, body, &mut options).await?;
     let id = server.jobs().submit(owner, received, &name, &options).await?;

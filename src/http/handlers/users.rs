@@ -38,6 +38,12 @@ pub(super) async fn change(
         let wrong = || Problem::new("option_invalid", "\"role\" takes user or admin.");
         Role::of(&word).ok_or_else(wrong)
     });
+    let plans = server.jobs().usage().plans();
+    if let Some(plan) = plan.as_deref().filter(|plan| !plans.has(plan)) {
+        let names: Vec<&str> = plans.names().collect();
+        let detail = format!("There is no plan \"{plan}\"; there are {}.", names.join(", "));
+        return Err(Problem::new("option_invalid", detail));
+    }
     let change = AccountChange { disabled, role: role.transpose()?, plan };
     let email = server.auth().email_of(call.value("id")).await?;
     server.auth().change_account(call.by()?, &email, &change).await?;

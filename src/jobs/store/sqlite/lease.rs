@@ -8,6 +8,7 @@ use super::Store;
 use super::write::{StoredFile, insert_blob};
 use crate::base::{ArtifactId, JobId, UserId};
 use crate::jobs::error::JobsError;
+use crate::ledger::{Usage, Use};
 
 /// The right to work on one job until a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Published {
     pub bytes: u64,
     /// Its hash.
     pub sha256: [u8; 32],
+    /// Length of its sound.
+    pub seconds: f64,
     /// What was done, as JSON.
     pub output: String,
     /// Deviations, as JSON.
@@ -211,11 +214,11 @@ impl Store {
         now: i64,
     ) -> Result<bool, JobsError> {
         let mut tx = self.db.begin().await?;
-        let owner: Option<String> = sqlx::query_scalar(
+        let done: Option<(String, String)> = sqlx::query_as(
             "UPDATE jobs SET status = 'done', completed_at = $3, output = $4, warnings = $5, \
              error = NULL, suspect = 0, lease_owner = NULL, lease_token = NULL, lease_until = NULL, \
              lease_boot = NULL WHERE id = $1 AND lease_token = $2 AND status = 'processing' \
-             RETURNING owner_id",
+             RETURNING owner_id, endpoint",
         )
         .bind(lease.job.to_string())
         .bind(&lease.token)
@@ -224,7 +227,7 @@ impl Store {
         .bind(&result.warnings)
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(owner) = owner else {
+        let Some((owner, endpoint)) = done else {
             // A commit whose answer was lost: the result is there already.
             let published: i64 = sqlx::query_scalar("SELECT count(*) FROM artifacts WHERE id = $1")
                 .bind(result.artifact.to_string())
@@ -258,6 +261,14 @@ impl Store {
         .bind(now)
         .execute(&mut *tx)
         .await?;
+        let used = Use {
+            user: &owner,
+            service: "transcode",
+            endpoint: &endpoint,
+            job: Some(&lease.job.to_string()),
+            audio_duration_seconds: result.seconds,
+        };
+        Usage::record(&mut tx, &used, now).await?;
         tx.commit().await?;
         Ok(true)
     }

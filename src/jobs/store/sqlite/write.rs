@@ -3,8 +3,10 @@
 use sqlx::{Sqlite, Transaction};
 
 use super::{Lease, Store};
+use crate::base::clock::rfc3339;
 use crate::base::{BlobId, JobId, UserId};
 use crate::jobs::error::JobsError;
+use crate::ledger::{Limits, Usage};
 
 /// A job whose source is stored.
 #[derive(Clone, Debug)]
@@ -27,15 +29,92 @@ pub struct NewJob {
     pub sha256: [u8; 32],
     /// When.
     pub created_at: i64,
+    /// By which address it was asked for.
+    pub endpoint: &'static str,
+}
+
+/// Whether a plan has room for one more: what is done this month, and what is on its way. How long a
+/// recording is, is not known before it is read: the one that crosses the limit of minutes is done.
+async fn check_plan(
+    tx: &mut Transaction<'static, Sqlite>,
+    owner: &str,
+    bytes: u64,
+    limits: &Limits,
+    now: i64,
+) -> Result<(), JobsError> {
+    if *limits == Limits::default() {
+        return Ok(());
+    }
+    let (done, seconds) = Usage::conversions(tx, owner, now).await?;
+    let (open, open_seconds, stored): (i64, f64, i64) = sqlx::query_as(
+        "SELECT count(*), coalesce(sum(json_extract(source, '$.duration_seconds')), 0.0), \
+         (SELECT coalesce(sum(bytes), 0) FROM blobs WHERE owner_id = $1 AND state = 'stored') \
+         FROM jobs WHERE owner_id = $1 AND status IN ('receiving', 'queued', 'processing')",
+    )
+    .bind(owner)
+    .fetch_one(&mut **tx)
+    .await?;
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
+    let month = &rfc3339(now)[..7];
+    let over = |limit: Option<u64>, used: u64| limit.filter(|limit| used > *limit);
+    let minutes = ((seconds + open_seconds) / 60.0).ceil() as u64;
+    let refusal = if let Some(limit) = over(limits.conversions, done + number(open) + 1) {
+        format!("The plan's {limit} conversions of {month} are used up.")
+    } else if let Some(limit) = limits.audio_minutes.filter(|limit| minutes >= *limit) {
+        format!("The plan's {limit} minutes of sound of {month} are used up.")
+    } else if let Some(limit) = over(limits.storage_bytes, number(stored) + bytes) {
+        format!("The plan's {} MB are full; deleting old jobs makes room.", limit >> 20)
+    } else {
+        return Ok(());
+    };
+    Err(JobsError::PlanLimit(refusal))
 }
 
 impl Store {
+    /// Whether the owner's plan has room for a source of so many bytes.
+    ///
+    /// # Errors
+    /// `PlanLimit`, or what the database says.
+    pub async fn check_plan(
+        &self,
+        owner: UserId,
+        bytes: u64,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<(), JobsError> {
+        if *limits == Limits::default() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        check_plan(&mut tx, &owner.to_string(), bytes, limits, now).await
+    }
+
+    /// Bytes of sources and results that an account has here.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stored_bytes(&self, owner: UserId) -> Result<u64, JobsError> {
+        let bytes: i64 = sqlx::query_scalar(
+            "SELECT coalesce(sum(bytes), 0) FROM blobs WHERE owner_id = $1 AND state = 'stored'",
+        )
+        .bind(owner.to_string())
+        .fetch_one(self.db.reader())
+        .await?;
+        Ok(u64::try_from(bytes).unwrap_or(0))
+    }
+
     /// Enters a job into the line, with its source, unless `queue_limit` jobs wait already.
     ///
     /// # Errors
-    /// `QueueFull`, or what the database says. Nothing is entered then.
-    pub async fn enqueue(&self, job: &NewJob, queue_limit: u64) -> Result<(), JobsError> {
+    /// `QueueFull`, `PlanLimit`, or what the database says. Nothing is entered then.
+    pub async fn enqueue(
+        &self,
+        job: &NewJob,
+        queue_limit: u64,
+        limits: &Limits,
+    ) -> Result<(), JobsError> {
         let mut tx = self.db.begin().await?;
+        check_plan(&mut tx, &job.owner.to_string(), job.bytes, limits, job.created_at).await?;
         let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'queued'")
             .fetch_one(&mut *tx)
             .await?;
@@ -51,14 +130,15 @@ impl Store {
         };
         let blob = insert_blob(&mut tx, &stored, job.created_at).await?;
         sqlx::query(
-            "INSERT INTO jobs (id, owner_id, type, status, options, source, created_at) \
-             VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5)",
+            "INSERT INTO jobs (id, owner_id, type, status, options, source, created_at, endpoint) \
+             VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5, $6)",
         )
         .bind(&id)
         .bind(&owner)
         .bind(&job.options)
         .bind(&job.source)
         .bind(job.created_at)
+        .bind(job.endpoint)
         .execute(&mut *tx)
         .await?;
         sqlx::query(
