@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,9 @@ use crate::ledger::Usage;
 use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
 use crate::storage::LocalStorage;
+
+/// Files that connections, conversions and the database have open at the most.
+const FILES: u64 = 2048;
 
 /// Requests and conversions that are under way at the end get this long.
 const GRACE: Duration = Duration::from_secs(20);
@@ -59,6 +63,7 @@ impl App {
     /// [`StartError`]: the first thing that cannot be used.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         keep_private();
+        open_many();
         make_data_dir(config)?;
         let data_lock = lock(&config.data_dir.join("lock"))?;
         let record = config.data_dir.join("crash.slots");
@@ -218,6 +223,21 @@ pub async fn forget_everything(config: &Config) -> Result<(), StartError> {
 /// What the server writes is its own business: recordings, sessions, the secret.
 fn keep_private() {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
+/// Every connection, source and result is a file: as many as the system allows are taken, and too few
+/// are told of.
+fn open_many() {
+    let limit = getrlimit(Resource::Nofile);
+    // What cannot be raised stays as it is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    if let Some(files) = getrlimit(Resource::Nofile).current.filter(|files| *files < FILES) {
+        tracing::warn!(
+            files,
+            wanted = FILES,
+            "the system lets this process open few files (ulimit -n)"
+        );
+    }
 }
 
 fn make_data_dir(config: &Config) -> Result<(), StartError> {

@@ -1,12 +1,13 @@
 //! Connections: accepted, limited, timed, and ended in good order.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -28,8 +29,11 @@ use super::request::origin::Peer;
 use super::response::body::{Body, BodyError};
 use super::service::Server;
 
-/// Connections at once; the next ones wait to be accepted.
+/// Connections at once. Beyond it, the one that has been idle longest makes room.
 const CONNECTIONS: usize = 1024;
+
+/// Connections of one address that no proxy has; beyond it, its next one is closed at once.
+const CONNECTIONS_OF_ONE: usize = 256;
 
 /// The first request of a connection is here, with its whole head, within this time. hyper's own
 /// timer starts only once the protocol is known, so a connection that sends nothing would stay for
@@ -120,7 +124,7 @@ pub async fn serve(
     stop: CancellationToken,
     grace: Duration,
 ) {
-    let open = Arc::new(Semaphore::new(CONNECTIONS));
+    let open = Arc::new(Open::new());
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(accept(listener, server.clone(), stop.clone(), Arc::clone(&open), grace));
@@ -132,43 +136,41 @@ async fn accept(
     listener: Listener,
     server: Server,
     stop: CancellationToken,
-    open: Arc<Semaphore>,
+    open: Arc<Open>,
     grace: Duration,
 ) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
-        let permit = tokio::select! {
-            permit = Arc::clone(&open).acquire_owned() => permit,
-            () = stop.cancelled() => break,
-        };
-        // The semaphore is never closed.
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = accept_one(&listener) => accepted,
             () = stop.cancelled() => break,
         };
         while connections.try_join_next().is_some() {}
-        match accepted {
+        let (peer, accepted) = match accepted {
             Ok(Accepted::Tcp(stream, peer)) => {
                 // Small answers should not wait for more; failing to say so costs only time.
                 let _ = stream.set_nodelay(true);
-                let connection = connection(stream, Peer::Address(peer.ip()), &server, &graceful);
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit)
-                });
+                (Peer::Address(peer.ip()), Accepted::Tcp(stream, peer))
             }
-            Ok(Accepted::Unix(stream)) => {
-                let connection = connection(stream, Peer::UnixSocket, &server, &graceful);
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit)
-                });
-            }
+            Ok(Accepted::Unix(stream)) => (Peer::UnixSocket, Accepted::Unix(stream)),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let seat = tokio::select! {
+            seat = open.seat(peer, server.trusts(peer)) => seat,
+            () = stop.cancelled() => break,
+        };
+        let Some(seat) = seat else { continue };
+        match accepted {
+            Accepted::Tcp(stream, _) => {
+                connections.spawn(connection(stream, peer, seat, &server, &graceful));
+            }
+            Accepted::Unix(stream) => {
+                connections.spawn(connection(stream, peer, seat, &server, &graceful));
             }
         }
     }
@@ -199,13 +201,14 @@ async fn accept_one(listener: &Listener) -> io::Result<Accepted> {
 fn connection<S>(
     stream: S,
     peer: Peer,
+    seat: Seat,
     server: &Server,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (server, activity) = (server.clone(), Arc::new(Activity::default()));
+    let (server, activity) = (server.clone(), Arc::clone(&seat.activity));
     let seen = Arc::clone(&activity);
     let service = service_fn(move |request: Request<RequestBody>| {
         let (server, seen) = (server.clone(), Arc::clone(&seen));
@@ -218,6 +221,7 @@ where
     });
     let watched = graceful.watcher();
     async move {
+        let _seat = seat;
         let builder = builder();
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = watched.watch(connection.into_owned());
@@ -229,7 +233,75 @@ where
                 }
             }
             () = activity.until_still() => tracing::debug!("a still connection is closed"),
+            () = activity.leave.notified() => tracing::debug!("an idle connection makes room"),
         }
+    }
+}
+
+/// Who is connected.
+struct Open {
+    seats: Arc<Semaphore>,
+    taken: Mutex<HashMap<u64, (Peer, Arc<Activity>)>>,
+    next: AtomicU64,
+}
+
+/// A connection's place among those that are open; given back by dropping it.
+struct Seat {
+    activity: Arc<Activity>,
+    number: u64,
+    open: Arc<Open>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new() -> Self {
+        Self {
+            seats: Arc::new(Semaphore::new(CONNECTIONS)),
+            taken: Mutex::default(),
+            next: AtomicU64::new(0),
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<u64, (Peer, Arc<Activity>)>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat, if need be that of whoever has been idle longest. None for a peer that has enough:
+    /// a proxy's connections are many people's.
+    async fn seat(self: &Arc<Self>, peer: Peer, is_proxy: bool) -> Option<Seat> {
+        if !is_proxy {
+            let own = self.taken().values().filter(|(other, _)| *other == peer).count();
+            if own >= CONNECTIONS_OF_ONE {
+                tracing::debug!(?peer, "a peer has too many connections");
+                return None;
+            }
+        }
+        if self.seats.available_permits() == 0 {
+            self.make_room();
+        }
+        // The semaphore is never closed.
+        let permit = Arc::clone(&self.seats).acquire_owned().await.ok()?;
+        let activity = Arc::new(Activity::default());
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.taken().insert(number, (peer, Arc::clone(&activity)));
+        Some(Seat { activity, number, open: Arc::clone(self), _permit: permit })
+    }
+
+    /// Ends the connection on which nothing has happened for longest. Where every one is at work,
+    /// the next has to wait.
+    fn make_room(&self) {
+        let taken = self.taken();
+        let idle =
+            taken.values().map(|(_, activity)| activity).filter(|activity| activity.is_idle());
+        if let Some(stillest) = idle.min_by_key(|activity| activity.last_sign()) {
+            stillest.leave.notify_one();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.open.taken().remove(&self.number);
     }
 }
 
@@ -242,6 +314,8 @@ struct Activity {
     opened: Instant,
     /// Whether a long body was sent.
     has_streamed: AtomicBool,
+    /// Somebody else needs the seat.
+    leave: Notify,
 }
 
 impl Default for Activity {
@@ -251,11 +325,22 @@ impl Default for Activity {
             last_ms: AtomicU64::new(0),
             opened: Instant::now(),
             has_streamed: AtomicBool::new(false),
+            leave: Notify::new(),
         }
     }
 }
 
 impl Activity {
+    /// Whether nothing is asked and no long body may be on its way.
+    fn is_idle(&self) -> bool {
+        self.handling.load(Ordering::Acquire) == 0 && !self.has_streamed.load(Ordering::Acquire)
+    }
+
+    /// When something happened last; the opening counts.
+    fn last_sign(&self) -> Instant {
+        self.opened + Duration::from_millis(self.last_ms.load(Ordering::Acquire))
+    }
+
     /// A request is being handled until the guard is dropped, also by a client that hangs up.
     fn start(self: &Arc<Self>) -> Handling {
         self.handling.fetch_add(1, Ordering::AcqRel);

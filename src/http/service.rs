@@ -152,6 +152,12 @@ impl Server {
         &self.0.database
     }
 
+    /// Whether a peer speaks for others.
+    #[must_use]
+    pub fn trusts(&self, peer: Peer) -> bool {
+        self.0.settings.trusted_proxies.trust(peer)
+    }
+
     /// The first public origin: what absolute links begin with.
     #[must_use]
     pub fn public_origin(&self) -> Option<&str> {

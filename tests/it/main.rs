@@ -17,6 +17,8 @@ mod bad_input;
 mod command_line;
 mod copying;
 mod cross_origin;
+mod crowds;
+mod edge;
 mod gapless;
 mod identity;
 mod jobs;

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod disk;
+pub mod edge;
 pub mod issuer;
 pub mod recording;
 pub mod server;
