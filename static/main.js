@@ -5,29 +5,39 @@ import { begin } from './session.js';
 import { setTitle } from './signal.js';
 
 const page = $('#page');
-let [convert, job] = [];
+let [convert, shown] = [];
+// Views besides the list, by their address; what its group holds is what the view is to show.
+const VIEWS = [
+	[/^\/upload\/jobs\/([\w-]+)$/, () => import('./views/job.js')],
+	[/^\/upload\/account(?:\/(keys|sessions|usage))?$/, () => import('./views/account.js')],
+	[/^\/upload\/admin\/(audit|users)$/, () => import('./views/admin.js')],
+];
 history.scrollRestoration = 'manual';
 
 /** Shows what the address names, scrolled to where it was left. */
 async function open(y) {
-	const id = /^\/upload\/jobs\/([\w-]+)$/.exec(location.pathname)?.[1];
-	page.hidden = !id;
-	$('#convert').hidden = Boolean(id);
-	document.body.classList.toggle('on-job', Boolean(id));
-	set($('nav a'), 'aria-current', !id && 'page');
-	job?.hide();
-	if (id) {
+	const { pathname } = location;
+	const [path, load] = VIEWS.find(([known]) => known.test(pathname)) || [];
+	page.hidden = !path;
+	$('#convert').hidden = Boolean(path);
+	document.body.classList.toggle('on-job', Boolean(path));
+	for (const link of document.querySelectorAll('header nav a')) set(link, 'aria-current', (link.pathname === '/upload' ? !path : /account|admin/.test(pathname)) && 'page');
+	shown?.hide();
+	shown = null;
+	if (path) {
 		setTitle();
-		job ??= await import('./views/job.js');
-		job.show(id, page, go);
+		const view = await load();
+		if (location.pathname !== pathname) return;
+		shown = view;
+		view.show(path.exec(pathname)[1], page, go);
 	}
 	if (!convert) {
 		convert = await import('./views/convert.js');
 		convert.mount(go);
 	}
-	convert.show(!id);
+	convert.show(!path);
 	if (y == null) return;
-	$(id ? '#page h1' : '#convert h1').focus({ preventScroll: true });
+	$(path ? '#page h1' : '#convert h1').focus({ preventScroll: true });
 	scrollTo(0, y);
 }
 function go(path) {

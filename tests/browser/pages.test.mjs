@@ -155,7 +155,7 @@ test('whole_walk_by_keyboard_with_focus_visible_and_in_order', async () => {
 		assert.ok(at.inside, `${at.name} is out of sight`);
 		walk.push(at.name.trim());
 	}
-	const wanted = [/To the list/, /audiomill/, /Convert/, /Sign out/, /files/i, /folder/, /Convert to/, /Standard/, /Options/, /Clear finished/, /broken.wav/, /Play fine.mp3/, /Position in fine.mp3/, /Download fine.mp3/, /More fine.mp3/];
+	const wanted = [/To the list/, /audiomill/, /Convert/, /Account/, /Sign out/, /files/i, /folder/, /Convert to/, /Standard/, /Options/, /Clear finished/, /broken.wav/, /Play fine.mp3/, /Position in fine.mp3/, /Download fine.mp3/, /More fine.mp3/];
 	let from = 0;
 	for (const one of wanted) {
 		const found = walk.findIndex((name, i) => i >= from && one.test(name));

@@ -1,0 +1,145 @@
+// Owns: signing in by password, keys, devices, usage, the admins' pages. Used by: npm test.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { phase, until, world } from './harness.mjs';
+
+const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PASSWORD = 'for development';
+let w;
+before(async () => { w = await world({ DEV_PASSWORD: PASSWORD, ALLOWED_EMAILS: 'ann@example.org' }); });
+after(() => w?.stop());
+
+/** Signs Ann in by the form, in a browser of her own. */
+async function ann(options = {}) {
+	const page = await w.page({ storageState: undefined, at: '/upload/account', ...options });
+	assert.match(page.url(), /\/login\?next=/);
+	await page.getByLabel('E-mail').fill('ann@example.org');
+	await page.getByLabel('Password').fill(PASSWORD);
+	await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+	await page.waitForURL('**/upload/account');
+	return page;
+}
+
+test('signs_in_by_password_without_script_and_says_what_is_wrong', async () => {
+	const page = await w.page({ storageState: undefined, javaScriptEnabled: false, at: '/upload/account' });
+	await page.getByLabel('E-mail').fill('ann@example.org');
+	await page.getByLabel('Password').fill('another');
+	await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+	await page.getByRole('alert').getByText('Invalid credentials').waitFor();
+	await page.getByLabel('E-mail').fill('ann@example.org');
+	await page.getByLabel('Password').fill(PASSWORD);
+	await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+	await page.waitForURL('**/upload/account');
+	await page.context().close();
+});
+
+test('key_is_shown_once_works_and_is_revoked_by_name', async () => {
+	const page = await ann();
+	await page.getByRole('link', { name: 'API keys' }).click();
+	await page.getByLabel('Name').fill('phone shortcut');
+	await page.getByLabel('Ends').selectOption('in 1 year');
+	await page.getByRole('button', { name: 'Make the key' }).click();
+	const key = await page.locator('.fresh code').innerText();
+	assert.match(key, /^am_[0-9a-f]{8}_[0-9a-f]{64}$/);
+	const asked = () => fetch(`${w.server.base}/api/v1/me`, { headers: { 'x-api-key': key } });
+	assert.equal((await asked()).status, 200);
+	await page.getByRole('button', { name: 'I have stored it' }).click();
+	assert.equal(await page.getByText(key).count(), 0);
+	const line = page.locator('.parts li', { hasText: 'phone shortcut' });
+	assert.match(await line.innerText(), /am_[0-9a-f]{8}… · convert and read · .*until/);
+	await page.reload();
+	await line.waitFor();
+	assert.equal(await page.getByText(key).count(), 0, 'never again');
+	await line.getByRole('button', { name: 'Revoke' }).click();
+	await page.getByRole('heading', { name: 'Revoke “phone shortcut”?' }).waitFor();
+	assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Keep', 'the safe one has the focus');
+	await page.locator('dialog#revoke').getByRole('button', { name: 'Keep' }).click();
+	assert.equal((await asked()).status, 200);
+	await line.getByRole('button', { name: 'Revoke' }).click();
+	await page.locator('dialog#revoke').getByRole('button', { name: 'Revoke' }).click();
+	await until(async () => (await asked()).status === 401, 'the next request is refused');
+	await page.getByText('“phone shortcut” is revoked.').waitFor();
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+
+test('session_revoked_elsewhere_ends_here', async () => {
+	const [phone, desk] = [await ann(), await ann()];
+	await desk.getByRole('link', { name: 'Signed-in devices' }).click();
+	const lines = desk.locator('.parts li');
+	await desk.getByText('(this one)').waitFor();
+	const before = await lines.count();
+	assert.ok(before >= 2);
+	await desk.getByRole('button', { name: 'End all others' }).click();
+	await until(async () => await lines.count() === 1, 'one is left');
+	await phone.getByRole('link', { name: 'Convert' }).click();
+	await phone.locator('#banner').getByText('Your sign-in has run out').waitFor();
+	assert.equal((await phone.reload()).url().includes('/login'), true);
+	await desk.reload();
+	await desk.getByText('(this one)').waitFor();
+	await Promise.all([phone.context().close(), desk.context().close()]);
+});
+
+test('usage_adds_up_and_a_profile_is_kept', async () => {
+	const page = await ann();
+	await page.getByLabel('Company').fill('Hill & Co');
+	await page.getByRole('button', { name: 'Save' }).click();
+	await page.getByText('Saved.').waitFor();
+	await page.reload();
+	await until(async () => await page.getByLabel('Company').inputValue() === 'Hill & Co', 'it is kept');
+	await page.getByRole('link', { name: 'Convert' }).click();
+	await page.locator('#target .panel button').first().waitFor();
+	await page.setInputFiles('#pick', w.wav('usage.wav', 6));
+	await phase(page, 'usage.mp3', 'done');
+	await page.getByRole('link', { name: 'Account', exact: true }).click();
+	await page.getByRole('link', { name: 'Usage' }).click();
+	await page.getByText('1 conversions').waitFor();
+	await page.getByText('0.1 minutes of sound').waitFor();
+	await page.context().close();
+});
+
+test('audit_is_for_admins', async () => {
+	const page = await ann();
+	await page.getByRole('link', { name: 'API keys' }).waitFor();
+	assert.equal(await page.getByRole('link', { name: 'Audit log' }).count(), 0);
+	await page.goto(`${w.server.base}/upload/admin/audit`);
+	await page.getByText('You may not do this.').waitFor();
+	const admin = await w.page({ at: '/upload/admin/audit' });
+	await admin.getByText('The chain is whole').waitFor();
+	assert.ok(await admin.locator('.parts li', { hasText: 'sign_in' }).count() > 0);
+	await admin.getByRole('link', { name: 'Accounts' }).click();
+	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByRole('button', { name: 'Disable' }).click();
+	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByText('disabled').waitFor();
+	assert.equal((await page.reload()).url().includes('/login'), true, 'shut at the next request');
+	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByRole('button', { name: 'Enable' }).click();
+	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByRole('button', { name: 'Disable' }).waitFor();
+	assert.deepEqual(admin.faults, []);
+	await Promise.all([page.context().close(), admin.context().close()]);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+	test(`axe_finds_nothing_on_the_account_pages_${colorScheme}`, async () => {
+		for (const width of [320, 390, 1280]) {
+			const page = await w.page({ colorScheme, viewport: { width, height: 900 }, at: '/upload/account' });
+			await page.evaluate(AXE);
+			for (const name of ['Account', 'API keys', 'Signed-in devices', 'Usage', 'Audit log', 'Accounts']) {
+				await page.locator('.tabs').getByRole('link', { name, exact: true }).click();
+				await page.locator('.parts[aria-busy]').waitFor({ state: 'detached' });
+				await page.locator('.parts .card:not([hidden])').first().waitFor();
+				const { violations } = await page.evaluate(() => window.axe.run());
+				assert.deepEqual(violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`), [], `${name} ${width}`);
+				assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} ${width} scrolls sideways`);
+				if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+			}
+			assert.deepEqual(page.faults, []);
+			await page.context().close();
+			const login = await w.page({ storageState: undefined, colorScheme, viewport: { width, height: 900 }, at: '/login' });
+			await login.evaluate(AXE);
+			assert.deepEqual((await login.evaluate(() => window.axe.run())).violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`), []);
+			if (process.env.SHOTS) await login.screenshot({ path: `${process.env.SHOTS}/login-${width}-${colorScheme}.png` });
+			await login.context().close();
+		}
+	});
+}
