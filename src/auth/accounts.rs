@@ -5,13 +5,13 @@ use serde_json::json;
 use super::credentials::{Caller, Principal};
 use super::keys::By;
 use super::service::{Auth, AuthError, Registration};
-use super::store::{AccountRow, NewAccount, Profile, Role, Store};
+use super::store::{Account, AccountRow, NewAccount, Profile, Role, Store};
 use super::{attempts::Who, sessions::network};
 use crate::base::UserId;
 use crate::ledger::Outcome;
 
 /// Longest e-mail (RFC 5321, section 4.5.3.1.3), and longest name, in characters.
-const EMAIL_LENGTH: usize = 254;
+pub(super) const EMAIL_LENGTH: usize = 254;
 const NAME_LENGTH: usize = 100;
 
 /// An account that is wanted.
@@ -66,7 +66,12 @@ impl Auth {
         let email = request.email.trim().to_ascii_lowercase();
         let settings = &self.inner().settings;
         // An e-mail that the settings give rights to belongs to whom the provider vouches for.
-        let mut kept = settings.allowed_emails.iter().chain(&settings.admin_emails);
+        let services = settings.access.iter().flat_map(|access| &access.service_tokens);
+        let mut kept = settings
+            .allowed_emails
+            .iter()
+            .chain(&settings.admin_emails)
+            .chain(services.map(|(_, email)| email));
         if kept.any(|kept| *kept == email) || email == settings.owner_email.to_ascii_lowercase() {
             return Err(taken(&email));
         }
@@ -137,6 +142,31 @@ impl Auth {
         Store::set_password(&mut tx, account.user, &hash).await?;
         Store::end_sessions(&mut tx, account.user, account.session.as_deref()).await?;
         Store::end_families(&mut tx, account.user, self.now()).await?;
+        let act = by.act("account.password", &account.email, json!({}));
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Another password on an admin's word. An account that a stranger has registered is given to whom
+    /// the admin means: nothing the stranger holds opens it any longer.
+    ///
+    /// # Errors
+    /// `NoSuch`; `Invalid` for one that will not do.
+    pub async fn reset_password(
+        &self,
+        by: By<'_>,
+        email: &str,
+        password: &str,
+    ) -> Result<(), AuthError> {
+        let account = self.store().account(email).await?.ok_or(AuthError::NoSuch)?;
+        let hash = self.inner().passwords.hash(password, &account.email).await?;
+        let (mut tx, now) = (self.store().begin().await?, self.now());
+        if !account.proven {
+            Store::take_over(&mut tx, account.user, now).await?;
+        }
+        Store::set_password(&mut tx, account.user, &hash).await?;
+        Store::end_sessions(&mut tx, account.user, None).await?;
+        Store::end_families(&mut tx, account.user, now).await?;
         let act = by.act("account.password", &account.email, json!({}));
         self.ledger().record(&mut tx, &act, Outcome::Done).await?;
         Ok(tx.commit().await?)
@@ -220,7 +250,8 @@ impl Auth {
     /// # Errors
     /// `NoSuch`.
     pub async fn shown(&self, user: UserId) -> Result<AccountRow, AuthError> {
-        self.store().shown(user).await?.ok_or(AuthError::NoSuch)
+        let row = self.store().shown(user).await?.ok_or(AuthError::NoSuch)?;
+        Ok(self.as_it_is(row))
     }
 
     /// The e-mail of an account.
@@ -237,7 +268,22 @@ impl Auth {
     /// # Errors
     /// What the database says.
     pub async fn accounts(&self) -> Result<Vec<AccountRow>, AuthError> {
-        Ok(self.store().all_shown().await?)
+        let rows = self.store().all_shown().await?;
+        Ok(rows.into_iter().map(|row| self.as_it_is(row)).collect())
+    }
+
+    /// With the role that the settings make of the one that is written down.
+    fn as_it_is(&self, row: AccountRow) -> AccountRow {
+        let user = row.id.parse().unwrap_or(self.inner().owner.user);
+        let role = Role::of(&row.role).unwrap_or(Role::User);
+        let account = Account {
+            user,
+            email: row.email.clone(),
+            role,
+            proven: row.proven,
+            disabled: row.disabled_at.is_some(),
+        };
+        AccountRow { role: self.role(&account).as_str().to_owned(), ..row }
     }
 }
 

@@ -6,12 +6,37 @@ use std::sync::{Mutex, PoisonError};
 use crate::base::Clock;
 
 const MINUTE: i64 = 60_000;
+/// How keys of accounts begin.
+const AS: &str = "as ";
+/// An account has so many times what an address has, and its pause does not grow: who guesses from one
+/// address pauses alone, and who has many cannot lock the owner out for long.
+const ADDRESSES: u32 = 4;
 /// The longest pause.
 const LONGEST: i64 = 15 * MINUTE;
 /// Failures are forgotten after this long without another.
 const FORGOTTEN: i64 = 60 * MINUTE;
-/// Whom we count at the most; beyond it the oldest are forgotten.
+/// Whom we count at the most; beyond it the forgotten go, and if that is not enough, all.
 const COUNTED: usize = 10_000;
+
+/// Refusals a minute that are written down; the log has the others. A row is for ever, and strangers
+/// make these.
+const NOTED: u32 = 60;
+
+/// Counts what is written down of strangers.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Mutex<(i64, u32)>);
+
+impl Noted {
+    /// Whether one more may be, at `now` (epoch milliseconds).
+    pub(super) fn may_note(&self, now: i64) -> bool {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !(0..MINUTE).contains(&(now - noted.0)) {
+            *noted = (now, 0);
+        }
+        noted.1 += 1;
+        noted.1 <= NOTED
+    }
+}
 
 /// Counts failures of addresses and of accounts.
 #[derive(Debug)]
@@ -38,7 +63,7 @@ struct Failures {
 }
 
 impl Failures {
-    fn count(&mut self, now: i64, per_minute: u32) {
+    fn count(&mut self, now: i64, per_minute: u32, longest: i64) {
         if now - self.last > FORGOTTEN {
             *self = Self::default();
         }
@@ -48,10 +73,21 @@ impl Failures {
         self.last = now;
         self.in_this_minute += 1;
         if self.in_this_minute >= per_minute {
-            let pause = MINUTE.saturating_mul(1 << self.pauses.min(10)).min(LONGEST);
+            let pause = MINUTE.saturating_mul(1 << self.pauses.min(10)).min(longest);
             self.pauses += 1;
             self.in_this_minute = 0;
             self.paused_until = now + pause;
+        }
+    }
+
+    /// Takes back a try that has succeeded; the failures before it stay what they are.
+    fn take_back(&mut self, per_minute: u32) {
+        if self.in_this_minute > 0 {
+            self.in_this_minute -= 1;
+        } else if self.pauses > 0 {
+            self.pauses -= 1;
+            self.in_this_minute = per_minute.saturating_sub(1);
+            self.paused_until = 0;
         }
     }
 }
@@ -69,7 +105,7 @@ impl Who<'_> {
     }
 
     fn by_account(&self) -> Option<String> {
-        self.account.map(|account| format!("as {account}"))
+        self.account.map(|account| format!("{AS}{account}"))
     }
 }
 
@@ -92,11 +128,17 @@ impl Attempts {
         if state.failures.len() >= COUNTED {
             state.failures.retain(|_, failures| now - failures.last < FORGOTTEN);
             if state.failures.len() >= COUNTED {
-                state.failures.retain(|_, failures| failures.paused_until > now);
+                state.failures.clear();
             }
         }
         for key in keys {
-            state.failures.entry(key).or_default().count(now, self.per_minute);
+            let is_account = key.starts_with(AS);
+            let failures = state.failures.entry(key).or_default();
+            if is_account {
+                failures.count(now, self.per_minute.saturating_mul(ADDRESSES), MINUTE);
+            } else {
+                failures.count(now, self.per_minute, LONGEST);
+            }
         }
         Ok(())
     }
@@ -104,8 +146,12 @@ impl Attempts {
     /// One succeeded: this one is no guesser.
     pub(super) fn succeeded(&self, who: Who<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in [Some(who.by_address()), who.by_account()].into_iter().flatten() {
-            state.failures.remove(&key);
+        if let Some(failures) = state.failures.get_mut(&who.by_address()) {
+            failures.take_back(self.per_minute);
+        }
+        // Whoever knows the secret is not the guesser, and ends the account's pause.
+        if let Some(account) = who.by_account() {
+            state.failures.remove(&account);
         }
         if let Some(account) = who.account {
             if state.known.len() >= COUNTED {
@@ -131,17 +177,34 @@ mod tests {
     }
 
     #[test]
-    fn a_guesser_pauses_and_locks_nobody_out_who_was_here_before() {
+    fn a_guesser_pauses_and_others_do_not() {
         let attempts = Attempts::new(3, Clock::default());
+        assert!(attempts.begin(who("1.1.1.1", "ann")).is_ok());
         attempts.succeeded(who("1.1.1.1", "ann"));
         for _ in 0..3 {
             assert!(attempts.begin(who("6.6.6.6", "ann")).is_ok());
         }
         assert!(attempts.begin(who("6.6.6.6", "ann")).is_err_and(|wait| (59..=60).contains(&wait)));
         assert!(attempts.begin(who("6.6.6.6", "bob")).is_err(), "by the address");
-        assert!(attempts.begin(who("7.7.7.7", "ann")).is_err(), "by the account");
+        assert!(attempts.begin(who("7.7.7.7", "ann")).is_ok(), "Ann from a new place");
+        // Many addresses: the account pauses, but not where it is known from.
+        let mut addresses = (10..).map(|last| format!("6.6.6.{last}"));
+        while attempts.begin(who(&addresses.next().expect("one more"), "ann")).is_ok() {}
+        assert_eq!(addresses.next().as_deref(), Some("6.6.6.19"));
+        assert!(attempts.begin(who("8.8.8.8", "ann")).is_err());
         assert!(attempts.begin(who("1.1.1.1", "ann")).is_ok(), "known from there");
-        assert!(attempts.begin(who("7.7.7.7", "bob")).is_ok());
+    }
+
+    #[test]
+    fn a_success_of_ones_own_does_not_wash_guesses_away() {
+        let attempts = Attempts::new(3, Clock::default());
+        for account in ["ann", "bob"] {
+            assert!(attempts.begin(who("6.6.6.6", account)).is_ok());
+        }
+        assert!(attempts.begin(who("6.6.6.6", "eve")).is_ok());
+        attempts.succeeded(who("6.6.6.6", "eve"));
+        assert!(attempts.begin(who("6.6.6.6", "dan")).is_ok());
+        assert!(attempts.begin(who("6.6.6.6", "eve")).is_err());
     }
 
     #[test]
@@ -149,11 +212,11 @@ mod tests {
         let mut failures = Failures::default();
         let mut waits = Vec::new();
         for _ in 0..6 {
-            failures.count(failures.paused_until, 1);
+            failures.count(failures.paused_until, 1, LONGEST);
             waits.push((failures.paused_until - failures.last) / 1000);
         }
         assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
-        failures.count(failures.paused_until + FORGOTTEN + 1, 2);
+        failures.count(failures.paused_until + FORGOTTEN + 1, 2, LONGEST);
         assert_eq!((failures.pauses, failures.in_this_minute), (0, 1), "long ago");
     }
 }

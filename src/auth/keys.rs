@@ -15,6 +15,8 @@ use crate::ledger::{Act, Outcome};
 
 /// Longest name of a key, in characters.
 const NAME_LENGTH: usize = 100;
+/// Days of the longest key that ends at all.
+const LONGEST_DAYS: u32 = 3650;
 /// Keys of an account that are not revoked.
 const MOST: usize = 100;
 
@@ -105,8 +107,8 @@ impl Auth {
             let detail = format!("A key of this account may have: {}.", owner.scopes);
             return Err(AuthError::Invalid(detail));
         }
-        if request.days == Some(0) {
-            return Err(AuthError::Invalid(String::from("A key lasts for a day at the least.")));
+        if request.days.is_some_and(|days| !(1..=LONGEST_DAYS).contains(&days)) {
+            return Err(AuthError::Invalid(format!("A key lasts for 1 to {LONGEST_DAYS} days.")));
         }
         let open = self.keys(owner.user).await?;
         if open.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST {
@@ -187,9 +189,12 @@ impl Auth {
         let now = self.now();
         let found = self.store().key(&hash(key), now).await?;
         let Found { account, key, scopes } = found.ok_or(AuthError::Unknown)?;
-        if let Some(uses) = self.inner().uses.count(&key, now) {
-            self.store().count_uses(&key, uses, now).await?;
+        if let Some(uses) = self.inner().uses.count(&key, now)
+            && let Err(error) = self.store().count_uses(&key, uses, now).await
+        {
+            tracing::warn!(%error, "uses of a key are not written down");
         }
+        self.check_list(&account).await?;
         // A right that the account has lost is the key's no longer.
         Ok(self.principal(&account, Method::Key, scopes.parse().unwrap_or_default()))
     }

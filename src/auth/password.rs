@@ -1,6 +1,7 @@
 //! Passwords: what one has to be, and its hash (argon2id, RFC 9106).
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -11,6 +12,9 @@ use super::AuthError;
 
 /// Each hash takes 19 MiB and some tens of milliseconds of a core; so many are made at once.
 const AT_ONCE: usize = 2;
+
+/// A turn comes within this time, or too many want one.
+const TURN: Duration = Duration::from_secs(10);
 
 /// Shortest, and longest that is hashed.
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
@@ -24,11 +28,11 @@ static NOBODY: LazyLock<Option<String>> =
 
 /// Hashes and verifies, a few at a time, beside the requests.
 #[derive(Debug)]
-pub(super) struct Passwords(Semaphore);
+pub(super) struct Passwords(Arc<Semaphore>);
 
 impl Passwords {
     pub(super) fn new() -> Self {
-        Self(Semaphore::new(AT_ONCE))
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 
     /// The hash of a new password, as a PHC string.
@@ -64,9 +68,14 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AuthError> {
-        // Never closed.
-        let _permit = self.0.acquire().await.map_err(|_| AuthError::NoRandomness)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| AuthError::NoRandomness)
+        let turn = tokio::time::timeout(TURN, Arc::clone(&self.0).acquire_owned()).await;
+        let turn = turn.map_err(|_| AuthError::Busy)?.map_err(|_| AuthError::Busy)?;
+        let worked = tokio::task::spawn_blocking(move || {
+            // Held until the work ends, also when whoever asked has left.
+            let _turn = turn;
+            work()
+        });
+        worked.await.map_err(|_| AuthError::NoRandomness)
     }
 }
 

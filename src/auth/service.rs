@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
+use ring::{digest, hmac};
 
 use super::access::{Access, AccessSettings, Visitor};
 use super::api_key::MARK;
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Noted};
 use super::credentials::{Credentials, Method, Principal};
 use super::jwt::{TokenError, claimed_issuer};
 use super::keys::Uses;
 use super::oidc::{Oidc, OidcSettings};
 use super::password::Passwords;
 use super::scope::Scopes;
+use super::sessions::off_the_list;
 use super::store::{Account, NewAccount, Profile, Role, Store};
 use super::tokens::{self, Tokens};
 use crate::base::{Clock, Secret};
@@ -109,6 +110,9 @@ pub enum AuthError {
     /// Too many tries; the seconds until the next one.
     #[error("Too many tries. The next one is possible in {0} s.")]
     TooMany(u64),
+    /// Too many are being signed in at once.
+    #[error("Too many are signing in at once; try again in a moment.")]
+    Busy,
     /// What is asked for cannot be; why.
     #[error("{0}")]
     Invalid(String),
@@ -149,6 +153,7 @@ pub(super) struct Inner {
     pub(super) uses: Uses,
     pub(super) passwords: Passwords,
     pub(super) attempts: Attempts,
+    pub(super) noted: Noted,
     pub(super) tokens: Tokens,
     /// The current key, then the one before it.
     keys: Vec<hmac::Key>,
@@ -165,7 +170,7 @@ impl Auth {
     pub async fn open(db: Database, settings: Settings, clock: Clock) -> Result<Self, AuthError> {
         let ledger = Ledger::new(db.clone(), clock.clone());
         let store = Store::new(db);
-        let owner = store.ensure_admin(&settings.owner_email, clock.wall_ms()).await?;
+        let owner = store.ensure_owner(&settings.owner_email, clock.wall_ms()).await?;
         let keys: Vec<hmac::Key> = std::iter::once(&settings.secret)
             .chain(&settings.previous_secret)
             .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
@@ -187,6 +192,7 @@ impl Auth {
             ledger,
             uses: Uses::default(),
             passwords: Passwords::new(),
+            noted: Noted::default(),
             attempts: Attempts::new(settings.attempts_per_minute, clock.clone()),
             tokens: Tokens::new(&settings),
             keys,
@@ -348,7 +354,15 @@ impl Auth {
         let known = self.0.store.account_of_identity(issuer, person.subject).await?;
         let account = match known {
             Some(account) if person.email.is_none_or(|email| account.email == email) => account,
-            known => self.first_visit(issuer, person, known).await?,
+            Some(account) => {
+                // An e-mail that is somebody else's here stays theirs.
+                let email = person.email.unwrap_or_default();
+                match self.0.store.account(email).await? {
+                    Some(_) => account,
+                    None => self.first_visit(issuer, person, Some(account)).await?,
+                }
+            }
+            None => self.first_visit(issuer, person, None).await?,
         };
         if account.disabled {
             return Err(disabled(&account.email));
@@ -363,10 +377,9 @@ impl Auth {
         known: Option<Account>,
     ) -> Result<Account, AuthError> {
         let now = self.now();
-        let host = issuer.split("://").last().unwrap_or_default().trim_end_matches('/');
         let email = match person.email {
             Some(email) => email.to_owned(),
-            None => format!("{}@{host}", person.subject),
+            None => made_up_name(issuer, person.subject),
         };
         let mut tx = self.0.store.begin().await?;
         let act = |action| Act {
@@ -415,7 +428,13 @@ impl Auth {
     /// The account that a service token acts as; it is made when the settings name one that is not there.
     async fn account_of_service(&self, email: &str) -> Result<Account, AuthError> {
         let account = match self.0.store.account(email).await? {
-            Some(account) => account,
+            Some(account) if account.proven => account,
+            Some(account) => {
+                let mut tx = self.0.store.begin().await?;
+                Store::take_over(&mut tx, account.user, self.now()).await?;
+                tx.commit().await?;
+                Account { proven: true, ..account }
+            }
             None => {
                 let mut tx = self.0.store.begin().await?;
                 let new = NewAccount {
@@ -454,11 +473,26 @@ impl Auth {
         }
     }
 
+    /// Whether somebody who came by Cloudflare Access is still on the list: off it, nothing that they
+    /// made while they were on it opens the door either.
+    pub(super) async fn check_list(&self, account: &Account) -> Result<(), AuthError> {
+        let Some(access) = &self.0.access else { return Ok(()) };
+        let is_listed = self.0.settings.allowed_emails.contains(&account.email);
+        if is_listed || account.user == self.0.owner.user {
+            return Ok(());
+        }
+        if self.0.store.has_identity(account.user, access.issuer().name()).await? {
+            return Err(off_the_list(&account.email));
+        }
+        Ok(())
+    }
+
     /// What an account is for. The list of admins names e-mails, so it counts only where somebody has
     /// shown that theirs is.
     pub(super) fn role(&self, account: &Account) -> Role {
+        let is_owner = account.user == self.0.owner.user;
         let is_listed = account.proven && self.0.settings.admin_emails.contains(&account.email);
-        if is_listed { Role::Admin } else { account.role }
+        if is_owner || is_listed { Role::Admin } else { account.role }
     }
 
     /// The hash by which a secret is found, and the one it was found by before the secret key changed.
@@ -488,6 +522,15 @@ impl Auth {
         self.0.random.fill(&mut bytes).map_err(|_| AuthError::NoRandomness)?;
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// What an account is called whose e-mail nobody vouches for: no address, so that it is never taken
+/// for anybody's, and another one for each subject.
+fn made_up_name(issuer: &str, subject: &str) -> String {
+    let host = issuer.split("://").last().unwrap_or_default().trim_end_matches('/');
+    let hash = digest::digest(&digest::SHA256, format!("{issuer} {subject}").as_bytes());
+    let mark: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("oidc:{subject}@{host}:{mark}")
 }
 
 /// Somebody an issuer vouches for.

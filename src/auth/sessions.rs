@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
+use super::accounts::EMAIL_LENGTH;
 use super::attempts::Who;
 use super::credentials::{Caller, Method, Principal};
 use super::keys::By;
@@ -83,6 +84,10 @@ impl Auth {
         caller: &Caller<'_>,
     ) -> Result<(Account, Origin), AuthError> {
         let email = email.trim().to_ascii_lowercase();
+        // No account has such a one, and nothing is written down of it.
+        if email.len() > EMAIL_LENGTH {
+            return Err(AuthError::Unknown);
+        }
         let network = network(caller.address);
         let who = Who { address: &network, account: Some(&email) };
         self.inner().attempts.begin(who).map_err(AuthError::TooMany)?;
@@ -188,6 +193,10 @@ impl Auth {
         method: &str,
         email: Option<&str>,
     ) -> Result<(), AuthError> {
+        if !self.inner().noted.may_note(self.now()) {
+            tracing::warn!(method, address = caller.address, "a sign-in is refused, one of many");
+            return Ok(());
+        }
         let act = Act {
             method,
             address: caller.address,
@@ -205,14 +214,17 @@ impl Auth {
         let found = self.store().session(&hashes, now, now - idle).await?;
         let found = found.ok_or(AuthError::Unknown)?;
         let allowed = &self.inner().settings.allowed_emails;
-        if found.is_by_form && !allowed.contains(&found.account.email) {
-            return Err(AuthError::NotAllowed(format!(
-                "{} is no longer on this server's list.",
-                found.account.email
-            )));
+        let has_form = self.inner().settings.form_password.is_some();
+        if found.is_by_form && !(has_form && allowed.contains(&found.account.email)) {
+            return Err(off_the_list(&found.account.email));
         }
+        self.check_list(&found.account).await?;
         if now - found.last_seen_at > millis(SEEN_STEP) || !found.is_current {
-            self.store().touch_session(&found.id, &hashes[0], now).await?;
+            let touched = self.store().touch_session(&found.id, &hashes[0], now).await;
+            // A disk that is full is no reason to turn away who wants to make room.
+            if let Err(error) = touched {
+                tracing::warn!(%error, "when a session was used is not written down");
+            }
         }
         let principal = self.principal(&found.account, Method::Session, Scopes::ALL);
         Ok(Principal { session: Some(found.id), ..principal })
@@ -342,4 +354,8 @@ pub(super) fn network(address: Option<&str>) -> String {
         Some(IpAddr::V4(address)) => address.to_string(),
         None => String::from("here"),
     }
+}
+
+pub(super) fn off_the_list(email: &str) -> AuthError {
+    AuthError::NotAllowed(format!("{email} is no longer on this server's list."))
 }

@@ -54,12 +54,16 @@ impl Clock {
     }
 }
 
+/// 9999-12-31T23:59:59.999Z.
+const LAST_MS: i64 = 253_402_300_799_999;
+
 /// Epoch milliseconds as RFC 3339 in UTC with three decimals: `2026-11-21T07:13:00.000Z`.
 ///
-/// A time before 1970 prints as 1970: no clock of a running server says that on purpose.
+/// A time before 1970 prints as 1970, and one after 9999 as its last moment: no clock of a running
+/// server says that on purpose.
 #[must_use]
 pub fn rfc3339(epoch_ms: i64) -> String {
-    let since = Duration::from_millis(u64::try_from(epoch_ms).unwrap_or(0));
+    let since = Duration::from_millis(u64::try_from(epoch_ms.min(LAST_MS)).unwrap_or(0));
     humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
 }
 
@@ -73,5 +77,6 @@ mod tests {
         assert_eq!(rfc3339(951_826_154_321), "2000-02-29T12:09:14.321Z");
         assert_eq!(rfc3339(1_795_245_180_000), "2026-11-21T07:13:00.000Z");
         assert_eq!(rfc3339(-1), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
     }
 }

@@ -58,8 +58,8 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         "add" => add(auth, arguments, password).await,
         "list" => list(auth).await,
         "passwd" => {
-            let account = auth.account(Some(email(arguments))).await?;
-            auth.set_password(BY, &account, &password.unwrap_or_default()).await?;
+            let password = password.unwrap_or_default();
+            auth.reset_password(BY, email(arguments), &password).await?;
             Ok(String::from("The password is set.\n"))
         }
         "disable" => change(auth, arguments, true).await,
@@ -102,8 +102,12 @@ async fn list(auth: &Auth) -> Result<String, AuthError> {
         // Writing to a string cannot fail.
         let _ = writeln!(
             table,
-            "{}  {}  {}  {}  {state}",
-            account.id, account.email, account.role, account.plan
+            "{}  {}  {}  {}  {state}{}",
+            account.id,
+            account.email,
+            account.role,
+            account.plan,
+            if account.proven { "" } else { ", e-mail not proven" }
         );
     }
     Ok(table)

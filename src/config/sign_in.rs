@@ -23,7 +23,9 @@ pub(super) fn settings(values: &Values) -> Result<Settings, ConfigError> {
         previous_secret: values.secret("SECRET_KEY_PREVIOUS", SECRET_BYTES)?,
         token_secret: values.secret("JWT_SECRET_KEY", SECRET_BYTES)?,
         static_key: values.secret("PORTAL_AUTH_KEY", 32)?,
-        owner_email: values.text("OWNER_EMAIL").unwrap_or_else(|| String::from("owner")),
+        owner_email: values
+            .text("OWNER_EMAIL")
+            .map_or_else(|| String::from("owner"), |email| email.trim().to_ascii_lowercase()),
         allowed_emails: values.list("ALLOWED_EMAILS").unwrap_or_default(),
         admin_emails: values.list("ADMIN_EMAILS").unwrap_or_default(),
         form_password: values.secret("DEV_PASSWORD", 12)?,

@@ -33,6 +33,8 @@ pub enum Endpoint {
     Health,
     /// Would work be accepted.
     Ready,
+    /// Numbers for a monitor.
+    Metrics,
     /// The page's own files.
     Asset,
     /// Name, version, links.
@@ -130,7 +132,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 40] = [
+pub const TABLE: [Row; 41] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -143,6 +145,7 @@ pub const TABLE: [Row; 40] = [
     row(Endpoint::Health, Method::GET, "/healthz"),
     row(Endpoint::Health, Method::GET, "/health"),
     row(Endpoint::Ready, Method::GET, "/readyz"),
+    row(Endpoint::Metrics, Method::GET, "/metrics"),
     row(Endpoint::Asset, Method::GET, "/_app/{build}/{*file}"),
     row(Endpoint::ApiRoot, Method::GET, "/api/v1"),
     row(Endpoint::ApiRoot, Method::GET, "/api/v1/"),
@@ -180,6 +183,7 @@ impl Endpoint {
         match self {
             Self::LoginPage
             | Self::Login
+            | Self::Logout
             | Self::Health
             | Self::Ready
             | Self::Asset
@@ -191,7 +195,6 @@ impl Endpoint {
             | Self::Site
             | Self::UploadPage
             | Self::UploadView
-            | Self::Logout
             | Self::ApiRoot
             | Self::Formats
             | Self::Me
@@ -210,7 +213,9 @@ impl Endpoint {
             | Self::ListSessions
             | Self::EndSession
             | Self::EndOtherSessions => Access::Person,
-            Self::Audit | Self::ListUsers | Self::ChangeUser => Access::With(Scope::Admin),
+            Self::Audit | Self::ListUsers | Self::ChangeUser | Self::Metrics => {
+                Access::With(Scope::Admin)
+            }
         }
     }
 
@@ -265,6 +270,7 @@ impl Endpoint {
             | Self::RefreshTokens
             | Self::EndTokens
             | Self::Usage
+            | Self::Metrics
             | Self::ListUsers
             | Self::ChangeUser
             | Self::Audit => Some(64 * 1024),
@@ -383,6 +389,7 @@ mod tests {
             [
                 "/login",
                 "/login",
+                "/logout",
                 "/healthz",
                 "/health",
                 "/readyz",

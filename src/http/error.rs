@@ -235,6 +235,9 @@ impl From<AuthError> for Problem {
                 Self::new("too_many", error.to_string()).with_header(RETRY_AFTER, seconds.into())
             }
             AuthError::Invalid(detail) => Self::new("option_invalid", detail),
+            AuthError::Busy => {
+                Self::new("queue_full", error.to_string()).with_header(RETRY_AFTER, RETRY_SOON)
+            }
             AuthError::Taken(detail) => Self::new("taken", detail),
             AuthError::ProviderUnreachable => Self::new("provider_unreachable", error.to_string())
                 .with_header(RETRY_AFTER, RETRY_SOON),

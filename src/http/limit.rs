@@ -73,7 +73,7 @@ impl Rate {
 /// Refusals of one network in a minute from which on the log says so.
 const REFUSALS: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
-/// Networks that are counted; when there are more, those of the last minute stay.
+/// Networks that are counted; when there are more, those of the last minute stay, as far as they fit.
 const NETWORKS: usize = 10_000;
 
 /// Counts answers with 401, so that one log line says what an alert can match.
@@ -81,19 +81,23 @@ const NETWORKS: usize = 10_000;
 pub(super) struct Refusals(Mutex<HashMap<Option<IpAddr>, (Instant, u32)>>);
 
 impl Refusals {
-    /// One more of this client.
-    pub(super) fn count(&self, client: Option<IpAddr>) {
+    /// One more of this client; whether it is the one from which on it is repeated.
+    pub(super) fn count(&self, client: Option<IpAddr>) -> bool {
         let now = Instant::now();
         let mut networks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if networks.len() >= NETWORKS {
             networks.retain(|_, (began, _)| now - *began < MINUTE);
+            if networks.len() >= NETWORKS {
+                networks.clear();
+            }
         }
         let (began, refused) = networks.entry(client.map(network)).or_insert((now, 0));
         if now - *began >= MINUTE {
             (*began, *refused) = (now, 0);
         }
         *refused += 1;
-        if *refused == REFUSALS {
+        let is_repeated = *refused == REFUSALS;
+        if is_repeated {
             let client = client.map(|address| address.to_string());
             tracing::warn!(
                 client,
@@ -101,6 +105,7 @@ impl Refusals {
                 "repeated_401: somebody without a valid credential keeps asking"
             );
         }
+        is_repeated
     }
 }
 

@@ -216,7 +216,8 @@ where
             let handling = seen.start();
             let response = server.answer(request, peer).await;
             drop(handling);
-            Ok::<_, std::convert::Infallible>(response.map(|body| seen.watch(body)))
+            let length = length(response.headers());
+            Ok::<_, std::convert::Infallible>(response.map(|body| seen.watch(body, length)))
         }
     });
     let watched = graceful.watcher();
@@ -305,6 +306,11 @@ impl Drop for Seat {
     }
 }
 
+/// What an answer says its length is: a file that is sent in pieces has no other.
+fn length(headers: &http::HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// What happens on one connection.
 struct Activity {
     /// Requests whose answer is being made; their time is their handler's business.
@@ -349,8 +355,9 @@ impl Activity {
     }
 
     /// A body whose every piece is a sign of life.
-    fn watch(self: &Arc<Self>, body: Body) -> Watched {
-        if hyper::body::Body::size_hint(&body).exact().is_none_or(|bytes| bytes > LONG_BODY_BYTES) {
+    fn watch(self: &Arc<Self>, body: Body, length: Option<u64>) -> Watched {
+        let length = length.or_else(|| hyper::body::Body::size_hint(&body).exact());
+        if length.is_none_or(|bytes| bytes > LONG_BODY_BYTES) {
             self.has_streamed.store(true, Ordering::Release);
         }
         Watched { body, activity: Arc::clone(self) }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH,
     CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, ORIGIN, RANGE, RETRY_AFTER, USER_AGENT,
@@ -28,12 +30,12 @@ use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
 use super::site::{Site, SiteAccess};
-use crate::auth::{Auth, AuthError, By, Caller, Principal};
+use crate::auth::{Auth, By, Caller, Principal};
 use crate::base::clock::rfc3339;
 use crate::db::Database;
 use crate::jobs::Jobs;
 use crate::ledger::Called;
-use crate::observe::RequestId;
+use crate::observe::{Metrics, RequestId};
 
 /// How the server is reached.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +62,7 @@ struct Inner {
     cors: Option<CorsLayer>,
     rate: Rate,
     refusals: Refusals,
+    metrics: Metrics,
     settings: Settings,
     auth: Auth,
     jobs: Jobs,
@@ -127,6 +130,7 @@ impl Server {
             cors: cors(&settings.cors_origins)?,
             rate: Rate::new(settings.rate_per_minute),
             refusals: Refusals::default(),
+            metrics: Metrics::default(),
             settings,
             auth,
             jobs,
@@ -152,6 +156,20 @@ impl Server {
         &self.0.database
     }
 
+    /// Numbers for a monitor.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// The endpoint's name for a monitor.
+    fn name_of(&self, method: &Method, path: &str) -> String {
+        match self.route(method, &meant(path)) {
+            Route::Found(endpoint, _) => format!("{endpoint:?}"),
+            Route::MethodNotAllowed(_) | Route::NotFound => String::from("None"),
+        }
+    }
+
     /// Whether a peer speaks for others.
     #[must_use]
     pub fn trusts(&self, peer: Peer) -> bool {
@@ -175,9 +193,11 @@ impl Server {
             let scheme = trusted_proxies.scheme(request.headers(), peer, public_origins);
             let client = trusted_proxies.client(request.headers(), peer);
             let mut response = self.answer_across(request, scheme, client, &id).await;
-            if response.status() == StatusCode::UNAUTHORIZED {
-                self.0.refusals.count(client);
+            if response.status() == StatusCode::UNAUTHORIZED && self.0.refusals.count(client) {
+                self.0.metrics.repeated_unauthenticated();
             }
+            let name = self.name_of(&method, &path);
+            self.0.metrics.answered(&name, response.status().as_u16());
             secure(response.headers_mut(), scheme);
             if let Ok(value) = HeaderValue::from_str(id.as_str()) {
                 response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
@@ -202,7 +222,12 @@ impl Server {
         id: &RequestId,
     ) -> Response<Body> {
         let handle = async |request| {
-            let handled = self.handle(request, scheme, client).await;
+            // A mistake of ours in one request is an answer, not the end of its connection.
+            let handled = AssertUnwindSafe(self.handle(request, scheme, client)).catch_unwind();
+            let handled = handled.await.unwrap_or_else(|_| {
+                tracing::error!("a handler panicked");
+                Err(Problem::new("internal", "The server made a mistake."))
+            });
             handled.unwrap_or_else(|problem| problem.into_response(id))
         };
         let is_preflight = request.method() == Method::OPTIONS
@@ -285,7 +310,7 @@ impl Server {
             return Err(forbidden(access).closing());
         }
         let ambient = principal.as_ref().filter(|principal| principal.method.is_ambient());
-        if endpoint == Endpoint::Login || ambient.is_some() {
+        if matches!(endpoint, Endpoint::Login | Endpoint::Logout) || ambient.is_some() {
             self.check_site(&head).await?;
         }
         if let (Some(caller), true) = (ambient, endpoint.takes_csrf_token(&head.method)) {
@@ -297,7 +322,8 @@ impl Server {
         let client = client.map(|address| address.to_string());
         let call = Call { endpoint, values, head, principal, scheme, client, is_forwarded };
         let mut response = match endpoint {
-            Endpoint::Upload => handlers::dispatch(self, call, body).await?,
+            // What takes a file has its own limit on silence.
+            Endpoint::Upload | Endpoint::Probe => handlers::dispatch(self, call, body).await?,
             _ => tokio::time::timeout(ANSWER_TIME, handlers::dispatch(self, call, body))
                 .await
                 .unwrap_or_else(|_| {
@@ -317,7 +343,10 @@ impl Server {
             return Ok(());
         }
         let now = self.0.auth.now();
-        let called = self.0.jobs.usage().call(caller.user, now).await.map_err(AuthError::from)?;
+        let called = self.0.jobs.usage().call(caller.user, now).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a request is not counted");
+            Called::Counted
+        });
         match called {
             Called::Counted => Ok(()),
             Called::UsedUp(limit, until) => {

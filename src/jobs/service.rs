@@ -359,7 +359,8 @@ impl Jobs {
         if self.0.store.waiting().await? >= self.0.settings.queue_limit {
             return Err(JobsError::QueueFull(self.0.settings.queue_limit));
         }
-        if !self.0.store.retry(id).await? {
+        let limits = self.limits(asker).await?;
+        if !self.0.store.retry(id, asker, &limits, self.now()).await? {
             return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
         }
         self.has_grown();

@@ -1,7 +1,9 @@
 //! Seeing what goes on: the log, and the ids that tie its lines together.
 //!
-//! Owns: the subscriber, request ids. Never: what is worth saying.
+//! Owns: the subscriber, request ids, metrics. Never: what is worth saying.
 //! Used by: `http`, `app`, `cli`.
+
+mod metrics;
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -9,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing_subscriber::EnvFilter;
+
+pub use metrics::Metrics;
 
 /// How the log is written.
 #[derive(Clone, Debug)]

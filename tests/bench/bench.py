@@ -5,6 +5,7 @@
     tests/bench/bench.py memory  a two-hour WAV to MP3; a 1 GiB upload
     tests/bench/bench.py polling status answers while every worker is busy
     tests/bench/bench.py sharing eight jobs at once, split and whole; five seconds beside two hours
+    tests/bench/bench.py auth    CPU time of a request by what it is known by
     tests/bench/bench.py beside  every core and one while another program keeps a core busy
 
 What one file takes on every core, `audiomill bench speed` measures.
@@ -13,7 +14,9 @@ The binary is target/release/audiomill (AUDIOMILL_BIN names another). The record
 in the working folder when it is there, else 3 minutes made of tones and noise.
 """
 
+import base64
 import http.client
+import http.server
 import json
 import os
 import re
@@ -21,6 +24,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -95,7 +99,7 @@ class Server:
         self.child = subprocess.Popen(
             [BINARY, "serve"],
             env={**os.environ, "LISTEN": "127.0.0.1:0", "DATA_DIR": f"{folder}/data", "PORTAL_AUTH_KEY": KEY,
-                 "LOG_LEVEL": "warn", **settings},
+                 "LOG_LEVEL": "warn", "RATE_LIMIT_PER_MINUTE": "0", **settings},
             stderr=subprocess.PIPE, text=True,
         )
         for line in self.child.stderr:
@@ -264,8 +268,90 @@ def beside(folder):
         other.wait()
 
 
+def token(folder, claims):
+    """A token signed by the key in `folder`, which the `openssl` command makes."""
+    encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=")
+    message = b".".join(encode(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "bench"}, claims))
+    signed = subprocess.run(["openssl", "dgst", "-sha256", "-sign", f"{folder}/key.pem"], input=message, capture_output=True, check=True)
+    return (message + b"." + encode(signed.stdout)).decode()
+
+
+def issuer(folder):
+    """The address of a provider that publishes the key, which is made here."""
+    subprocess.run(["openssl", "genrsa", "-out", f"{folder}/key.pem", "2048"], capture_output=True, check=True)
+    modulus = subprocess.run(["openssl", "rsa", "-in", f"{folder}/key.pem", "-noout", "-modulus"], capture_output=True, check=True, text=True)
+    n = base64.urlsafe_b64encode(bytes.fromhex(modulus.stdout.strip().split("=")[1])).rstrip(b"=").decode()
+
+    class Keys(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = {"keys": [{"kty": "RSA", "kid": "bench", "n": n, "e": "AQAB"}]}
+            if "openid" in self.path:
+                body = {"issuer": address, "jwks_uri": f"{address}/keys"}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    address = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return address
+
+
+def auth(folder):
+    address = issuer(folder)
+    person = {"iss": address, "aud": ["bench"], "type": "app", "sub": "ann", "email": "ann@example.org", "exp": int(time.time()) + 3600}
+    server = Server(folder, CF_TEAM_DOMAIN=address, CF_AUDIENCE="bench", ALLOWED_EMAILS="ann@example.org",
+                    OIDC_ISSUER=address, AUTH0_AUDIENCE="bench", REGISTRATION="open", WORKERS="1")
+    ask = server.connect()
+
+    def asked(method, path, headers, body=None):
+        ask.request(method, path, body, headers)
+        answer = ask.getresponse()
+        return answer.status, answer.read(), answer.headers
+
+    json_body = {"Content-Type": "application/json"}
+    account = json.dumps({"email": "bob@example.org", "password": "7 green bottles"})
+    asked("POST", "/auth/register", json_body, account)
+    own = json.loads(asked("POST", "/auth/login", json_body, account)[1])["access_token"]
+    key = json.loads(asked("POST", "/api/v1/keys", {**json_body, "x-api-key": KEY}, json.dumps({"name": "bench"}))[1])["key"]
+    methods = {
+        "assertion of Access": {"Cf-Access-Jwt-Assertion": token(folder, person)},
+        "API key": {"x-api-key": key},
+        "static key": {"x-api-key": KEY},
+        "own access token": {"Authorization": f"Bearer {own}"},
+        "OIDC token": {"Authorization": "Bearer " + token(folder, {**person, "sub": "other"})},
+    }
+
+    def cpu(path, headers, times):
+        """CPU milliseconds of the server a request, and the median of wall milliseconds."""
+        read = lambda: sum(map(int, open(f"/proc/{server.child.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+        before, walls = read(), []
+        for _ in range(times):
+            started = time.monotonic()
+            status = asked("GET", path, headers)[0]
+            walls.append(time.monotonic() - started)
+            assert status == 200, (path, headers, status)
+        return (read() - before) / times * 1000, statistics.median(walls) * 1000
+
+    times = int(os.environ.get("REQUESTS", "5000"))
+    print(f"{times} requests on one connection; what /healthz takes, which asks nobody, is taken off\n")
+    print("| known by | CPU ms of the request | of it for who asks | wall ms |")
+    print("|---|---|---|---|")
+    cpu("/healthz", {}, times)
+    base = cpu("/healthz", {}, times)
+    print(f"| nobody (/healthz) | {base[0]:.3f} | - | {base[1]:.3f} |")
+    for name, headers in methods.items():
+        cpu("/api/v1", headers, 100)
+        own_cpu, wall = cpu("/api/v1", headers, times)
+        print(f"| {name} | {own_cpu:.3f} | {own_cpu - base[0]:.3f} | {wall:.3f} |", flush=True)
+    server.stop()
+
+
 if __name__ == "__main__":
-    tables = {"speed": speed, "memory": memory, "polling": polling, "sharing": sharing, "beside": beside}
+    tables = {"speed": speed, "memory": memory, "polling": polling, "sharing": sharing, "beside": beside, "auth": auth}
     if len(sys.argv) < 2 or sys.argv[1] not in tables:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:

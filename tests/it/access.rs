@@ -347,3 +347,65 @@ fn without_the_settings_the_page_and_the_log_name_them() {
     assert!(page.text().contains("data-state=\"access\"") && page.text().contains("CF_AUDIENCE"));
     crate::support::wait_for("the log says it", 5, || server.log().contains("CF_TEAM_DOMAIN"));
 }
+
+#[test]
+fn off_the_list_nothing_that_was_made_on_it_opens_the_door() {
+    let key = Key::rsa("one");
+    let issuer = Issuer::start(&[&key]);
+    let server = behind(&issuer, &[]);
+    let ann = page(&with_assertion(&server, &key.sign(&issuer.person(ANN))));
+    let post = |client: &Client, path: &str, body: Value| {
+        client.request("POST", path, Some(("application/json", body.to_string().as_bytes())))
+    };
+    let made = post(&ann, "/api/v1/keys", json!({"name": "stays"}));
+    let api_key = made.json()["key"].as_str().expect("a key").to_owned();
+    let password = json!({"new": "7 green bottles"});
+    assert_eq!(post(&ann, "/api/v1/me/password", password).status, 204);
+    let sign_in = json!({"email": ANN, "password": "7 green bottles"});
+    let told = post(&server.stranger(), "/auth/login", sign_in).json();
+    let token = told["access_token"].as_str().expect("a token").to_owned();
+    let form = format!("email={ANN}&password=7+green+bottles");
+    let signed_in = server.stranger().post_form("/login", &form);
+    let cookie = signed_in
+        .header("set-cookie")
+        .and_then(|c| c.split(';').next())
+        .expect("a cookie")
+        .to_owned();
+    let statuses = |server: &Server| {
+        [
+            server.stranger().with("X-Api-Key", &api_key),
+            server.stranger().with("Authorization", &format!("Bearer {token}")),
+            server.stranger().with("Cookie", &cookie),
+        ]
+        .map(|client| me(&client).status)
+    };
+    assert_eq!(statuses(&server), [200; 3]);
+    let server = server.restart_with(&[("ALLOWED_EMAILS", "bob@example.org")]);
+    assert_eq!(statuses(&server), [403; 3]);
+}
+
+#[test]
+fn nobody_registers_the_account_of_a_service_token_first() {
+    let key = Key::rsa("one");
+    let issuer = Issuer::start(&[&key]);
+    let server = Server::with(&[("REGISTRATION", "open")]);
+    let wanted = json!({"email": "nas@example.org", "password": "7 green bottles"}).to_string();
+    let register = |server: &Server| {
+        let content = Some(("application/json", wanted.as_bytes()));
+        server.stranger().request("POST", "/auth/register", content).status
+    };
+    assert_eq!(register(&server), 201);
+    let server = server.restart_with(&[
+        ("CF_TEAM_DOMAIN", &issuer.address),
+        ("CF_AUDIENCE", AUDIENCE),
+        ("ACCESS_SERVICE_TOKENS", "one.access=nas@example.org,two.access=new@example.org"),
+    ]);
+    let service = with_assertion(&server, &key.sign(&issuer.service("one.access")));
+    assert_eq!(me(&service).json()["email"], "nas@example.org");
+    let sign_in =
+        server.stranger().post_form("/login", "email=nas@example.org&password=7+green+bottles");
+    assert_eq!(sign_in.status, 401);
+    let taken = json!({"email": "new@example.org", "password": "7 green bottles"}).to_string();
+    let content = Some(("application/json", taken.as_bytes()));
+    assert_eq!(server.stranger().request("POST", "/auth/register", content).status, 409);
+}

@@ -82,4 +82,16 @@ fn somebody_who_asks_too_often_is_told_when_to_come_back_and_others_are_not() {
     crate::support::wait_for("the log says who keeps asking", 5, || {
         server.log().contains("repeated_401") && server.log().contains("192.0.2.1")
     });
+    let other = Server::start();
+    let denied: Vec<u16> = (0..12).map(|_| other.stranger().get("/api/v1/jobs").status).collect();
+    assert_eq!(denied, [401; 12]);
+    let metrics = other.client().get("/metrics").text();
+    for line in [
+        "audiomill_unauthenticated_total 12",
+        "audiomill_repeated_unauthenticated_total 1",
+        "audiomill_requests_total{endpoint=\"ListJobs\",status=\"401\"} 12",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n"));
 }

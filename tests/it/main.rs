@@ -33,6 +33,7 @@ mod referees;
 mod routes;
 mod samples;
 mod seams;
+mod secrets;
 mod segmented;
 mod sessions;
 mod sign_in;

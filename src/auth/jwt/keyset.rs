@@ -44,7 +44,7 @@ pub(super) struct PublicKey {
 pub(super) enum NoKey {
     /// The issuer has none of this name.
     Unknown,
-    /// The issuer's keys have never come.
+    /// The issuer's keys have not come, or not for too long.
     Unreachable,
 }
 
@@ -117,7 +117,9 @@ impl Keyset {
         self.renew(Reason::UnknownKey).await;
         match self.held(kid, now) {
             Some((key, _)) => Ok(key),
-            None if self.read(|held| held.fetched_at.is_none()) => Err(NoKey::Unreachable),
+            None if self.read(|held| held.age(now).is_none_or(|age| age >= millis(USABLE))) => {
+                Err(NoKey::Unreachable)
+            }
             None => Err(NoKey::Unknown),
         }
     }
@@ -157,7 +159,11 @@ impl Keyset {
                 held.unknown_at = Some(now);
             }
         }
-        match self.fetch().await {
+        let fetched = self.fetch().await;
+        // Who has waited for this one does not ask again: the pause begins when the answer is there.
+        self.held.write().unwrap_or_else(PoisonError::into_inner).tried_at =
+            Some(self.clock.monotonic_ms());
+        match fetched {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "keys of the identity provider are here");
                 let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);

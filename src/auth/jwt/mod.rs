@@ -91,15 +91,16 @@ impl Issuer {
         if let Some(claims) = self.remembered(&hash) {
             return Ok(claims);
         }
-        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let header = decode_header(token).map_err(|_| self.refused("not a token"))?;
         // What we do not know may not be critical (RFC 7515, section 4.1.11); keys that a token brings
         // along or points to are not looked at.
-        let kid = header.kid.filter(|_| header.crit.is_none()).ok_or(TokenError::Invalid)?;
+        let kid = header.kid.filter(|_| header.crit.is_none());
+        let kid = kid.ok_or_else(|| self.refused("no key named, or something critical"))?;
         if !self.algorithms.contains(&header.alg) {
-            return Err(TokenError::Invalid);
+            return Err(self.refused("another algorithm"));
         }
         let key = self.keys.key(&kid).await.map_err(|error| match error {
-            NoKey::Unknown => TokenError::Invalid,
+            NoKey::Unknown => self.refused("unknown key"),
             NoKey::Unreachable => TokenError::NoKeys,
         })?;
         let mut validation = Validation::new(key.algorithm);
@@ -108,15 +109,25 @@ impl Issuer {
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let claims = decode::<Claims>(token, &key.key, &validation);
-        let claims = Arc::new(claims.map_err(|_| TokenError::Invalid)?.claims);
-        if claims.iss != self.name
-            || !claims.is_for(&self.audiences)
-            || !claims.hold_at(self.clock.wall_ms())
-        {
-            return Err(TokenError::Invalid);
+        let claims = claims.map_err(|_| self.refused("a wrong signature, or claims of no use"))?;
+        let claims = Arc::new(claims.claims);
+        if claims.iss != self.name {
+            return Err(self.refused("another issuer"));
+        }
+        if !claims.is_for(&self.audiences) {
+            return Err(self.refused("another audience: is the right one set?"));
+        }
+        if !claims.hold_at(self.clock.wall_ms()) {
+            return Err(self.refused("over, or not begun: is the clock right?"));
         }
         self.remember(hash, Seen { kid, claims: Arc::clone(&claims) });
         Ok(claims)
+    }
+
+    /// Says why in the log, never what the token is: a mistyped setting would be silent otherwise.
+    fn refused(&self, why: &str) -> TokenError {
+        tracing::info!(issuer = self.name, why, "a token is refused");
+        TokenError::Invalid
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Arc<Claims>> {

@@ -73,6 +73,8 @@ pub struct AccountRow {
     pub created_at: i64,
     /// Since when it may do nothing.
     pub disabled_at: Option<i64>,
+    /// Whether somebody has shown that the e-mail is theirs.
+    pub proven: bool,
 }
 
 /// An account that is about to exist.
@@ -108,7 +110,7 @@ pub(super) const ACTOR: &str =
 
 /// The columns of [`AccountRow`].
 const ACCOUNT: &str =
-    "id, email, role, plan, first_name, last_name, company, created_at, disabled_at";
+    "id, email, role, plan, first_name, last_name, company, created_at, disabled_at, proven";
 
 pub(super) fn account(row: ActorRow) -> Result<Account, sqlx::Error> {
     let user = row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
@@ -122,16 +124,17 @@ fn sql(text: String) -> sqlx::AssertSqlSafe<String> {
 }
 
 impl Store {
-    /// The account of `email`, made as an admin when there is none.
-    pub(in crate::auth) async fn ensure_admin(
+    /// The owner's account, made when there is none. One that a stranger registered under this e-mail
+    /// before it was the owner's is theirs no longer.
+    pub(in crate::auth) async fn ensure_owner(
         &self,
         email: &str,
         now: i64,
     ) -> Result<Account, sqlx::Error> {
         let mut tx = self.db.begin().await?;
         sqlx::query(
-            "INSERT INTO users (id, email, role, created_at) VALUES ($1, $2, 'admin', $3) \
-             ON CONFLICT (email) DO UPDATE SET role = 'admin'",
+            "INSERT INTO users (id, email, role, created_at) VALUES ($1, $2, 'user', $3) \
+             ON CONFLICT (email) DO NOTHING",
         )
         .bind(UserId::generate().to_string())
         .bind(email)
@@ -139,8 +142,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let found = Self::account_in(&mut tx, email).await?.ok_or(sqlx::Error::RowNotFound)?;
+        if !found.proven {
+            Self::take_over(&mut tx, found.user, now).await?;
+        }
         tx.commit().await?;
-        Ok(found)
+        Ok(Account { proven: true, ..found })
     }
 
     /// The account of this e-mail.
@@ -181,6 +187,22 @@ impl Store {
             .fetch_optional(self.db.reader())
             .await?;
         row.map(account).transpose()
+    }
+
+    /// Whether an issuer has ever sent somebody to this account.
+    pub(in crate::auth) async fn has_identity(
+        &self,
+        user: UserId,
+        issuer: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM identities WHERE user_id = $1 AND issuer = $2",
+        )
+        .bind(user.to_string())
+        .bind(issuer)
+        .fetch_one(self.db.reader())
+        .await?;
+        Ok(found > 0)
     }
 
     /// Makes an account. `false` when the e-mail has one.

@@ -4,7 +4,7 @@ use http::{Response, StatusCode};
 use serde_json::json;
 
 use crate::http::error::Problem;
-use crate::http::response::body::{Body, json};
+use crate::http::response::body::{Body, json, with_type};
 use crate::http::service::Server;
 use crate::jobs::JobsError;
 
@@ -53,4 +53,10 @@ pub(super) fn root() -> Response<Body> {
             "links": { "jobs": "/api/v1/jobs", "formats": "/api/v1/formats", "upload": "/upload" },
         }),
     )
+}
+
+/// `GET /metrics`: OpenMetrics text.
+pub(super) fn metrics(server: &Server) -> Response<Body> {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    with_type(StatusCode::OK, kind, server.metrics().text())
 }

@@ -48,6 +48,7 @@ pub async fn dispatch(
         Endpoint::Login => sign_in::spend(server, &call, body).await,
         Endpoint::Logout => sign_in::out(server, &call).await,
         Endpoint::Health => Ok(health::alive()),
+        Endpoint::Metrics => Ok(health::metrics(server)),
         Endpoint::Ready => health::ready(server).await,
         Endpoint::ApiRoot => Ok(health::root()),
         Endpoint::ListJobs => jobs::list(server, &call).await,

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as RequestBody;
 
-use crate::auth::{AuthError, Method};
+use crate::auth::{AuthError, By, Method};
 use crate::http::assets;
 use crate::http::endpoint::Endpoint;
 use crate::http::error::Problem;
@@ -107,11 +107,19 @@ pub(super) fn not_allowed(why: &str) -> Result<Response<Body>, Problem> {
 
 /// `POST /logout`: ends the session.
 pub(super) async fn out(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    if let Some(session) = credentials(&call.head.headers, call.scheme).session {
-        server.auth().sign_out(call.by()?, session).await?;
+    let credentials = credentials(&call.head.headers, call.scheme);
+    // Whose sign-in has run out has left already, and is shown the same door.
+    let caller = server.auth().authenticate(credentials).await.ok();
+    if let (Some(session), Some(caller)) = (credentials.session, &caller) {
+        let by = By {
+            actor: &caller.email,
+            method: caller.method.as_str(),
+            address: call.client.as_deref(),
+        };
+        server.auth().sign_out(by, session).await?;
     }
     // Behind Access, who is signed in there is signed in here.
-    let is_by_access = call.caller()?.method == Method::Access;
+    let is_by_access = caller.is_some_and(|caller| caller.method == Method::Access);
     let to = if is_by_access { "/cdn-cgi/access/logout" } else { "/login" };
     let mut response = redirect(StatusCode::SEE_OTHER, to);
     set_cookie(&mut response, call.scheme, "", "; Max-Age=0");

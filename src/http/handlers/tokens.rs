@@ -5,7 +5,7 @@ use hyper::body::Incoming as RequestBody;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::auth::{AccountRequest, AuthError, By, TokenPair};
+use crate::auth::{AccountRequest, AuthError, TokenPair};
 use crate::http::error::Problem;
 use crate::http::request::credentials::credentials;
 use crate::http::request::json;
@@ -85,19 +85,24 @@ pub(super) async fn refresh(
     }
 }
 
-/// `POST /api/v1/auth/logout`: by the access token, or with the refresh token in the body.
+/// `POST /api/v1/auth/logout`: by the access token, by the refresh token in the body, or by both.
 pub(super) async fn end(
     server: &Server,
     call: &Call,
     body: RequestBody,
 ) -> Result<Response<Body>, Problem> {
-    let by = By { actor: "token", method: "token", address: call.client.as_deref() };
-    if let Some(access) = credentials(&call.head.headers, call.scheme).bearer {
-        server.auth().end_tokens(by, access).await?;
-        return Ok(bare(StatusCode::NO_CONTENT));
+    let bearer = credentials(&call.head.headers, call.scheme).bearer;
+    if let Some(access) = bearer {
+        server.auth().end_tokens(access, &call.from()).await?;
     }
-    let Refresh { refresh_token } = json::read(call, body).await?;
-    server.auth().end_tokens(by, &refresh_token).await?;
+    match (json::read(call, body).await, bearer) {
+        (Ok(Refresh { refresh_token }), _) => {
+            server.auth().end_tokens(&refresh_token, &call.from()).await?;
+        }
+        // The header alone is enough.
+        (Err(_), Some(_)) => {}
+        (Err(problem), None) => return Err(problem),
+    }
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

@@ -62,6 +62,7 @@ fn object(row: &AccountRow) -> Value {
         "last_name": row.last_name,
         "company": row.company,
         "created_at": rfc3339(row.created_at),
+        "proven": row.proven,
         "disabled_at": row.disabled_at.map(rfc3339),
     })
 }

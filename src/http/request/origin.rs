@@ -66,14 +66,17 @@ impl TrustedProxies {
         if !self.trust(peer) {
             return own;
         }
-        let parse = |entry: &str| entry.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+        // Bytes, not text: what a client put before the proxy's own entry must not hide that one.
+        let parse = |entry: &[u8]| {
+            let entry = std::str::from_utf8(entry).ok()?;
+            entry.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+        };
         let forwarded = headers.get_all("x-forwarded-for").iter().rev();
         let nearest = forwarded
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.rsplit(','))
+            .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','))
             .map_while(parse)
             .find(|address| !self.hold(*address));
-        let single = |name: &str| headers.get(name)?.to_str().ok().and_then(parse);
+        let single = |name: &str| parse(headers.get(name)?.as_bytes());
         let has_list = headers.contains_key("x-forwarded-for");
         let named = nearest.or_else(|| {
             (!has_list)
@@ -154,6 +157,11 @@ mod tests {
         };
         let by_list = |list, peer| of("x-forwarded-for", list, peer);
         assert_eq!(by_list("6.6.6.6, 9.9.9.9, 127.0.0.1", NEAR).as_deref(), Some("9.9.9.9"));
+        let hidden = HeaderMap::from_iter([(
+            HeaderName::from_static("x-forwarded-for"),
+            HeaderValue::from_bytes(b"\xff, 9.9.9.9").expect("a value"),
+        )]);
+        assert_eq!(proxies.client(&hidden, NEAR), "9.9.9.9".parse().ok());
         assert_eq!(by_list("9.9.9.9", FAR).as_deref(), Some("192.168.1.9"));
         assert_eq!(by_list("6.6.6.6, nonsense", NEAR).as_deref(), Some("127.0.0.1"));
         assert_eq!(by_list("::ffff:9.9.9.9", Peer::UnixSocket).as_deref(), Some("9.9.9.9"));

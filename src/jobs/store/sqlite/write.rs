@@ -179,8 +179,16 @@ impl Store {
     ///
     /// # Errors
     /// `SourceGone`, or what the database says.
-    pub async fn retry(&self, id: JobId) -> Result<bool, JobsError> {
+    pub async fn retry(
+        &self,
+        id: JobId,
+        owner: UserId,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<bool, JobsError> {
         let mut tx = self.db.begin().await?;
+        // Its source is stored already; what it makes counts like a new one's.
+        check_plan(&mut tx, &owner.to_string(), 0, limits, now).await?;
         let stored: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM job_inputs i JOIN blobs b ON b.id = i.blob_id \
              WHERE i.job_id = $1 AND b.state = 'stored'",
