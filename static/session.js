@@ -74,7 +74,7 @@ export function begin() {
 		if (error?.status === 401 || error?.code === 'network') judge(error);
 		else if (!error) {
 			fails = 0;
-			release('away', 'offline');
+			release('away', navigator.onLine && 'offline'); // an answer that was on its way
 		}
 	});
 	addEventListener('offline', () => hold('offline'));
