@@ -107,3 +107,16 @@ fn storage_is_given_back_by_deleting_and_requests_are_not() {
     assert!(over.text().contains("40 requests") && over.header("retry-after").is_some());
     assert_eq!(server.client().get("/api/v1/me").status, 200, "nobody else's");
 }
+
+#[test]
+fn trying_again_does_not_slip_past_the_plan_either() {
+    let (_server, ann, _folder) = under("conversions = 1");
+    let broken = ann.upload("a.mp3", &[&[0xff, 0xfb, 0x90, 0x00][..], &[0; 3000]].concat(), &[]);
+    let job = broken.json()["job_id"].as_str().expect("an id").to_owned();
+    assert_eq!(ann.wait(&job)["status"], "error");
+    let answer = upload(&ann, 1);
+    let done = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    assert_eq!(ann.wait(&done)["status"], "done");
+    let refused = ann.post(&format!("/api/v1/jobs/{job}/retry"));
+    assert_eq!((refused.status, refused.code().as_str()), (402, "plan_limit"));
+}
