@@ -282,6 +282,7 @@ impl Auth {
             role,
             proven: row.proven,
             disabled: row.disabled_at.is_some(),
+            has_identity: false,
         };
         AccountRow { role: self.role(&account).as_str().to_owned(), ..row }
     }

@@ -478,7 +478,7 @@ impl Auth {
     pub(super) async fn check_list(&self, account: &Account) -> Result<(), AuthError> {
         let Some(access) = &self.0.access else { return Ok(()) };
         let is_listed = self.0.settings.allowed_emails.contains(&account.email);
-        if is_listed || account.user == self.0.owner.user {
+        if is_listed || !account.has_identity || account.user == self.0.owner.user {
             return Ok(());
         }
         if self.0.store.has_identity(account.user, access.issuer().name()).await? {

@@ -316,9 +316,12 @@ def auth(folder):
     account = json.dumps({"email": "bob@example.org", "password": "7 green bottles"})
     asked("POST", "/auth/register", json_body, account)
     own = json.loads(asked("POST", "/auth/login", json_body, account)[1])["access_token"]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    cookie = asked("POST", "/login", form, "email=bob@example.org&password=7+green+bottles")[2]["Set-Cookie"].split(";")[0]
     key = json.loads(asked("POST", "/api/v1/keys", {**json_body, "x-api-key": KEY}, json.dumps({"name": "bench"}))[1])["key"]
     methods = {
         "assertion of Access": {"Cf-Access-Jwt-Assertion": token(folder, person)},
+        "session cookie": {"Cookie": cookie},
         "API key": {"x-api-key": key},
         "static key": {"x-api-key": KEY},
         "own access token": {"Authorization": f"Bearer {own}"},

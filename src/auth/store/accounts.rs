@@ -15,6 +15,8 @@ pub(in crate::auth) struct Account {
     /// Whether somebody has shown that the e-mail is theirs.
     pub(in crate::auth) proven: bool,
     pub(in crate::auth) disabled: bool,
+    /// Whether some issuer has sent somebody to it.
+    pub(in crate::auth) has_identity: bool,
 }
 
 /// What an account is for.
@@ -102,11 +104,12 @@ pub(super) struct ActorRow {
     pub(super) role: String,
     pub(super) proven: bool,
     pub(super) disabled: bool,
+    pub(super) has_identity: bool,
 }
 
 /// The columns of [`ActorRow`], of the table `u`.
-pub(super) const ACTOR: &str =
-    "u.id, u.email, u.role, u.proven, u.disabled_at IS NOT NULL AS disabled";
+pub(super) const ACTOR: &str = "u.id, u.email, u.role, u.proven, u.disabled_at IS NOT NULL AS disabled, \
+     EXISTS (SELECT 1 FROM identities WHERE user_id = u.id) AS has_identity";
 
 /// The columns of [`AccountRow`].
 const ACCOUNT: &str =
@@ -116,7 +119,14 @@ pub(super) fn account(row: ActorRow) -> Result<Account, sqlx::Error> {
     let user = row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     // The table allows no third word.
     let role = Role::of(&row.role).unwrap_or(Role::User);
-    Ok(Account { user, email: row.email, role, proven: row.proven, disabled: row.disabled })
+    Ok(Account {
+        user,
+        email: row.email,
+        role,
+        proven: row.proven,
+        disabled: row.disabled,
+        has_identity: row.has_identity,
+    })
 }
 
 fn sql(text: String) -> sqlx::AssertSqlSafe<String> {

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::accounts::{ActorRow, account};
+use super::accounts::{ACTOR, ActorRow, account};
 use super::{Account, Store, Tx};
 use crate::base::{KeyId, UserId};
 
@@ -86,15 +86,16 @@ impl Store {
         hash: &[u8],
         now: i64,
     ) -> Result<Option<Found>, sqlx::Error> {
-        let row: Option<FoundRow> = sqlx::query_as(
-            "SELECT u.id, u.email, u.role, u.proven, 0 AS disabled, k.id AS key_id, k.scopes FROM api_keys k \
+        let query = format!(
+            "SELECT {ACTOR}, k.id AS key_id, k.scopes FROM api_keys k \
              JOIN users u ON u.id = k.user_id WHERE k.key_hash = $1 AND k.revoked_at IS NULL \
-             AND (k.expires_at IS NULL OR k.expires_at > $2) AND u.disabled_at IS NULL",
-        )
-        .bind(hash)
-        .bind(now)
-        .fetch_optional(self.db.reader())
-        .await?;
+             AND (k.expires_at IS NULL OR k.expires_at > $2) AND u.disabled_at IS NULL"
+        );
+        let row: Option<FoundRow> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+            .bind(hash)
+            .bind(now)
+            .fetch_optional(self.db.reader())
+            .await?;
         row.map(|row| {
             let FoundRow { actor, key_id, scopes } = row;
             Ok(Found { account: account(actor)?, key: key_id, scopes })
