@@ -16,7 +16,7 @@ use super::oidc::{Oidc, OidcSettings};
 use super::password::Passwords;
 use super::scope::Scopes;
 use super::sessions::off_the_list;
-use super::store::{Account, NewAccount, Profile, Role, Store};
+use super::store::{Account, NewAccount, Role, Store};
 use super::tokens::{self, Tokens};
 use crate::base::{Clock, Secret};
 use crate::db::Database;
@@ -405,14 +405,7 @@ impl Auth {
                 "account.take_over"
             }
             None => {
-                let new = NewAccount {
-                    email: &email,
-                    role: Role::User,
-                    proven: true,
-                    password_hash: None,
-                    profile: Profile::default(),
-                    now,
-                };
+                let new = NewAccount::proven(&email, self.now());
                 Store::add_account(&mut tx, &new).await?;
                 "account.create"
             }
@@ -437,14 +430,7 @@ impl Auth {
             }
             None => {
                 let mut tx = self.0.store.begin().await?;
-                let new = NewAccount {
-                    email,
-                    role: Role::User,
-                    proven: true,
-                    password_hash: None,
-                    profile: Profile::default(),
-                    now: self.now(),
-                };
+                let new = NewAccount::proven(email, self.now());
                 Store::add_account(&mut tx, &new).await?;
                 let account = Store::account_in(&mut tx, email).await?;
                 let act = Act {

@@ -12,7 +12,7 @@ use super::credentials::{Caller, Method, Principal};
 use super::keys::By;
 use super::scope::Scopes;
 use super::service::{Auth, AuthError, Purpose, SEEN_STEP, disabled, millis};
-use super::store::{Account, NewAccount, NewSession, Origin, Profile, Role, SessionRow, Store};
+use super::store::{Account, NewAccount, NewSession, Origin, SessionRow, Store};
 use crate::ledger::{Act, Outcome};
 
 /// A sign-in link is good for this long.
@@ -129,14 +129,7 @@ impl Auth {
 
     async fn add_person(&self, email: &str) -> Result<Account, AuthError> {
         let mut tx = self.store().begin().await?;
-        let new = NewAccount {
-            email,
-            role: Role::User,
-            proven: true,
-            password_hash: None,
-            profile: Profile::default(),
-            now: self.now(),
-        };
+        let new = NewAccount::proven(email, self.now());
         Store::add_account(&mut tx, &new).await?;
         let act = Act {
             actor: Some(email),

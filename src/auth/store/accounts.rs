@@ -89,6 +89,14 @@ pub(in crate::auth) struct NewAccount<'a> {
     pub(in crate::auth) now: i64,
 }
 
+impl<'a> NewAccount<'a> {
+    /// The account of somebody whose e-mail is shown to be theirs, without a password.
+    pub(in crate::auth) fn proven(email: &'a str, now: i64) -> Self {
+        let (role, profile) = (Role::User, Profile::default());
+        Self { email, role, proven: true, password_hash: None, profile, now }
+    }
+}
+
 /// What somebody says of themselves.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::auth) struct Profile<'a> {
