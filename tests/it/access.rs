@@ -409,3 +409,19 @@ fn nobody_registers_the_account_of_a_service_token_first() {
     let content = Some(("application/json", taken.as_bytes()));
     assert_eq!(server.stranger().request("POST", "/auth/register", content).status, 409);
 }
+
+#[test]
+fn a_first_visit_many_times_at_once_is_one_account() {
+    let key = Key::rsa("one");
+    let issuer = Issuer::start(&[&key]);
+    let server = behind(&issuer, &[]);
+    let ann = with_assertion(&server, &key.sign(&issuer.person(ANN)));
+    let ids: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| me(&ann))).collect();
+        let answers = asked.into_iter().map(|asked| asked.join().expect("no panic"));
+        answers.map(|answer| answer.json()["id"].to_string()).collect()
+    });
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let users = server.client().get("/api/v1/users").json();
+    assert_eq!(users["users"].as_array().map(Vec::len), Some(2), "Ann and the owner");
+}

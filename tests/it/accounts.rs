@@ -512,3 +512,22 @@ fn a_key_that_would_last_for_ten_thousand_years_is_refused() {
     }
     assert_eq!(server.client().get("/api/v1/keys").status, 200);
 }
+
+#[test]
+fn at_once_an_e_mail_is_registered_once_and_a_refresh_token_is_good_once() {
+    let server = open_to_strangers();
+    let at_once = |ask: &(dyn Fn() -> u16 + Sync)| {
+        let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+            asked.into_iter().map(|asked| asked.join().expect("no panic")).collect()
+        });
+        statuses.sort_unstable();
+        statuses
+    };
+    let registered = at_once(&|| register(&server, ANN, PASSWORD).status);
+    assert_eq!(registered, [201, 409, 409, 409, 409, 409]);
+    let (access, next) = tokens(&server, ANN, PASSWORD);
+    let refreshed = at_once(&|| refresh(&server, &next).status);
+    assert_eq!(refreshed, [200, 401, 401, 401, 401, 401]);
+    assert_eq!(bearer(&server, &access).get("/api/v1/me").status, 401, "it came twice: stolen");
+}
