@@ -17,12 +17,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{self, Auth};
-use crate::base::{Clock, JobId, Secret, clock};
+use crate::base::{Clock, JobId, Secret, clock, hex};
 use crate::config::{Address, Config};
 use crate::db::Database;
 use crate::http::{self, Listener, Server};
 use crate::jobs::{Executor, Jobs, Pool, store::Store};
-use crate::ledger::Usage;
+use crate::ledger::{By, Usage};
 use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
 use crate::storage::LocalStorage;
@@ -42,10 +42,22 @@ fn cannot(what: impl std::fmt::Display, error: impl std::fmt::Display) -> StartE
     StartError(format!("{what}: {error}"))
 }
 
+/// Who makes a sign-in link at the start, as the audit log names it.
+const START: By<'static> = By { actor: "start", method: "command_line", address: None };
+
+/// An address at which somebody can sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// A link that signs in once.
+    Link(String),
+    /// The page, where there are people who do not need a link.
+    Form(String),
+}
+
 /// A server that listens.
 pub struct App {
-    /// The one-time sign-in link.
-    pub sign_in_link: String,
+    /// Where people sign in.
+    pub sign_in: SignIn,
     /// Where it listens.
     pub addresses: Vec<String>,
     listeners: Vec<Listener>,
@@ -102,8 +114,12 @@ impl App {
             );
         }
         crash_record.forget_traces();
-        let sign_in_token =
-            auth.issue_link().await.map_err(|error| cannot("the sign-in link", error))?;
+        tell_head(&auth).await.map_err(|error| cannot("the audit log", error))?;
+        let no_link = |error| cannot("the sign-in link", error);
+        let token = match auth.has_other_ways_in().await.map_err(no_link)? {
+            true => None,
+            false => Some(auth.issue_link(START).await.map_err(no_link)?),
+        };
         let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
             .map_err(|error| StartError(error.to_string()))?;
         let listeners = listen(&config.listen).await?;
@@ -115,8 +131,13 @@ impl App {
         );
         let pool = Pool::start(&jobs, &executor, config.workers);
         let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
+        let page = sign_in_page(config, &addresses);
+        let sign_in = match token {
+            Some(token) => SignIn::Link(link(&page, &token)),
+            None => SignIn::Form(page),
+        };
         Ok(Self {
-            sign_in_link: link(config, &addresses, &sign_in_token),
+            sign_in,
             addresses,
             listeners,
             server,
@@ -155,12 +176,12 @@ impl App {
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn issue_link(config: &Config) -> Result<String, StartError> {
+pub async fn issue_link(config: &Config, by: By<'_>) -> Result<String, StartError> {
     keep_private();
     let database = open_database(config).await?;
     let token = open_auth(config, &database)
         .await?
-        .issue_link()
+        .issue_link(by)
         .await
         .map_err(|error| cannot("the sign-in link", error))?;
     database.close().await;
@@ -172,7 +193,7 @@ pub async fn issue_link(config: &Config) -> Result<String, StartError> {
             Address::Unix(_) => None,
         })
         .collect();
-    Ok(link(config, &addresses, &token))
+    Ok(link(&sign_in_page(config, &addresses), &token))
 }
 
 /// Works on the accounts in the database of a server that may be running.
@@ -251,6 +272,15 @@ async fn open_database(config: &Config) -> Result<Database, StartError> {
         .map_err(|error| cannot(format!("the database {}", config.database.display()), error))
 }
 
+/// The log of the system is kept elsewhere than the database: with it, an audit log that was cut off
+/// or written anew can be told.
+async fn tell_head(auth: &Auth) -> Result<(), auth::AuthError> {
+    if let Some((entries, link)) = auth.ledger().head().await? {
+        tracing::info!(entries, head = hex(&link), "the audit log goes on");
+    }
+    Ok(())
+}
+
 async fn open_auth(config: &Config, database: &Database) -> Result<Auth, StartError> {
     let secret = match &config.secret_key {
         Some(secret) => secret.clone(),
@@ -320,7 +350,11 @@ async fn listen(addresses: &[Address]) -> Result<Vec<Listener>, StartError> {
     Ok(listeners)
 }
 
-fn link(config: &Config, addresses: &[String], token: &str) -> String {
+fn link(page: &str, token: &str) -> String {
+    format!("{page}?token={token}")
+}
+
+fn sign_in_page(config: &Config, addresses: &[String]) -> String {
     let origin = config.http.public_origins.first().map(String::as_str);
     let local = addresses.iter().find(|address| address.starts_with("http"));
     // "Every address" is none that a browser can open.
@@ -328,5 +362,5 @@ fn link(config: &Config, addresses: &[String], token: &str) -> String {
         address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     });
     let origin = origin.map(str::to_owned).or(local);
-    format!("{}/login?token={token}", origin.unwrap_or_else(|| String::from("http://localhost")))
+    format!("{}/login", origin.unwrap_or_else(|| String::from("http://localhost")))
 }

@@ -3,12 +3,11 @@
 use serde_json::json;
 
 use super::credentials::{Caller, Principal};
-use super::keys::By;
 use super::service::{Auth, AuthError, Registration};
 use super::store::{Account, AccountRow, NewAccount, Profile, Role, Store};
 use super::{attempts::Who, sessions::network};
 use crate::base::UserId;
-use crate::ledger::Outcome;
+use crate::ledger::{By, Outcome};
 
 /// Longest e-mail (RFC 5321, section 4.5.3.1.3), and longest name, in characters.
 pub(super) const EMAIL_LENGTH: usize = 254;
@@ -236,13 +235,18 @@ impl Auth {
     /// `Invalid`.
     pub async fn set_profile(
         &self,
+        by: By<'_>,
         caller: &Principal,
         [first_name, last_name, company]: [Option<&str>; 3],
     ) -> Result<(), AuthError> {
         for name in [first_name, last_name, company].into_iter().flatten() {
             checked_name(name)?;
         }
-        Ok(self.store().set_profile(caller.user, first_name, last_name, company).await?)
+        let mut tx = self.store().begin().await?;
+        Store::set_profile(&mut tx, caller.user, first_name, last_name, company).await?;
+        let act = by.act("account.profile", &caller.email, json!({}));
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        Ok(tx.commit().await?)
     }
 
     /// An account as it is shown; its role as the settings make it.

@@ -4,6 +4,7 @@ use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::AuthError;
+use crate::base::hex;
 
 /// How every key begins: who finds one somewhere knows what it is.
 pub const MARK: &str = "am_";
@@ -29,8 +30,6 @@ impl NewKey {
         let mut bytes = [0; PREFIX_BYTES + SECRET_BYTES];
         random.fill(&mut bytes).map_err(|_| AuthError::NoRandomness)?;
         let (prefix, secret) = bytes.split_at(PREFIX_BYTES);
-        let hex =
-            |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
         let prefix = format!("{MARK}{}", hex(prefix));
         Ok(Self { key: format!("{prefix}_{}", hex(secret)), prefix })
     }

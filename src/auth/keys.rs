@@ -11,7 +11,7 @@ use super::scope::Scopes;
 use super::service::{Auth, AuthError, SEEN_STEP, millis};
 use super::store::{Found, KeyRow, NewRow};
 use crate::base::{KeyId, UserId};
-use crate::ledger::{Act, Outcome};
+use crate::ledger::{By, Outcome};
 
 /// Longest name of a key, in characters.
 const NAME_LENGTH: usize = 100;
@@ -41,17 +41,6 @@ pub struct CreatedKey {
     pub prefix: String,
     /// Epoch milliseconds.
     pub expires_at: Option<i64>,
-}
-
-/// Who asks for something that is written down.
-#[derive(Clone, Copy, Debug)]
-pub struct By<'a> {
-    /// Their e-mail.
-    pub actor: &'a str,
-    /// By what they are known.
-    pub method: &'static str,
-    /// Where they are.
-    pub address: Option<&'a str>,
 }
 
 /// Uses of keys that are not written down yet: a write for each would cost more than the request.
@@ -208,23 +197,5 @@ impl Auth {
             self.store().count_uses(&key, uses, self.now()).await?;
         }
         Ok(())
-    }
-}
-
-impl<'a> By<'a> {
-    pub(super) fn act(
-        &self,
-        action: &'a str,
-        target: &'a str,
-        detail: serde_json::Value,
-    ) -> Act<'a> {
-        Act {
-            actor: Some(self.actor),
-            method: self.method,
-            address: self.address,
-            action,
-            target: Some(target),
-            detail: Some(detail),
-        }
     }
 }

@@ -21,7 +21,7 @@ mod tokens;
 pub use access::AccessSettings;
 pub use accounts::{AccountChange, AccountRequest};
 pub use credentials::{Caller, Credentials, Method, Principal};
-pub use keys::{By, CreatedKey, KeyRequest};
+pub use keys::{CreatedKey, KeyRequest};
 pub use oidc::OidcSettings;
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use service::{Auth, AuthError, Registration, Settings};

@@ -18,7 +18,7 @@ use super::scope::Scopes;
 use super::sessions::off_the_list;
 use super::store::{Account, NewAccount, Role, Store};
 use super::tokens::{self, Tokens};
-use crate::base::{Clock, Secret};
+use crate::base::{Clock, Secret, hex};
 use crate::db::Database;
 use crate::ledger::{Act, Ledger, Outcome};
 use crate::outbound::OutboundError;
@@ -506,7 +506,7 @@ impl Auth {
     pub(super) fn random_token(&self) -> Result<String, AuthError> {
         let mut bytes = [0; 32];
         self.0.random.fill(&mut bytes).map_err(|_| AuthError::NoRandomness)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&bytes))
     }
 }
 
@@ -515,8 +515,7 @@ impl Auth {
 fn made_up_name(issuer: &str, subject: &str) -> String {
     let host = issuer.split("://").last().unwrap_or_default().trim_end_matches('/');
     let hash = digest::digest(&digest::SHA256, format!("{issuer} {subject}").as_bytes());
-    let mark: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("oidc:{subject}@{host}:{mark}")
+    format!("oidc:{subject}@{host}:{}", hex(&hash.as_ref()[..4]))
 }
 
 /// Somebody an issuer vouches for.
@@ -558,8 +557,8 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::auth::{By, Caller, CreatedKey, KeyRequest, Scopes};
-    use crate::ledger::Selection;
+    use crate::auth::{Caller, CreatedKey, KeyRequest, Scopes};
+    use crate::ledger::{By, Selection};
 
     async fn auth() -> (tempfile::TempDir, Auth, Arc<std::sync::atomic::AtomicI64>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -574,6 +573,8 @@ mod tests {
         (folder, Auth::open(db, settings, clock).await.expect("accounts"), hand)
     }
 
+    const BY: By<'static> = By { actor: "owner", method: "test", address: None };
+
     fn key(key: &str) -> Credentials<'_> {
         Credentials { api_key: Some(key), ..Credentials::default() }
     }
@@ -585,7 +586,7 @@ mod tests {
     #[tokio::test]
     async fn a_link_signs_in_once() {
         let (_folder, auth, _) = auth().await;
-        let token = auth.issue_link().await.expect("a link");
+        let token = auth.issue_link(BY).await.expect("a link");
         let id = auth.sign_in(&token, &Caller::default()).await.expect("a session");
         let principal = auth.authenticate(session(&id)).await.expect("the owner");
         assert_eq!((principal.email.as_str(), principal.method), ("owner", Method::Session));
@@ -593,17 +594,15 @@ mod tests {
             matches!(auth.sign_in(&token, &Caller::default()).await, Err(AuthError::Unknown)),
             "spent"
         );
-        auth.sign_out(By { actor: "owner", method: "session", address: None }, &id)
-            .await
-            .expect("signed out");
+        auth.sign_out(BY, &id).await.expect("signed out");
         assert!(matches!(auth.authenticate(session(&id)).await, Err(AuthError::Unknown)));
     }
 
     #[tokio::test]
     async fn a_link_is_void_after_15_minutes_and_when_a_new_one_is_made() {
         let (_folder, auth, hand) = auth().await;
-        let old = auth.issue_link().await.expect("a link");
-        let new = auth.issue_link().await.expect("a link");
+        let old = auth.issue_link(BY).await.expect("a link");
+        let new = auth.issue_link(BY).await.expect("a link");
         assert!(auth.sign_in(&old, &Caller::default()).await.is_err());
         hand.fetch_add(15 * 60 * 1000 + 1, Ordering::AcqRel);
         assert!(auth.sign_in(&new, &Caller::default()).await.is_err());
@@ -612,7 +611,7 @@ mod tests {
     #[tokio::test]
     async fn an_unused_session_ends_after_a_week() {
         let (_folder, auth, hand) = auth().await;
-        let token = auth.issue_link().await.expect("a link");
+        let token = auth.issue_link(BY).await.expect("a link");
         let id = auth.sign_in(&token, &Caller::default()).await.expect("a session");
         hand.fetch_add(6 * 24 * 3_600_000, Ordering::AcqRel);
         assert!(auth.authenticate(session(&id)).await.is_ok());
@@ -626,7 +625,7 @@ mod tests {
     async fn a_key_is_good_until_it_ends_or_is_revoked_and_may_what_it_says() {
         let (_folder, auth, hand) = auth().await;
         let owner = auth.authenticate(key(&"k".repeat(32))).await.expect("the owner");
-        let by = By { actor: "owner", method: "key", address: None };
+        let by = BY;
         let made = |name: &str, scopes: &str, days: Option<u32>| {
             let scopes = scopes.parse().expect("scopes");
             let request = KeyRequest { name: name.to_owned(), scopes, days };
@@ -665,7 +664,7 @@ mod tests {
     #[tokio::test]
     async fn an_explicit_key_decides_alone() {
         let (_folder, auth, _) = auth().await;
-        let token = auth.issue_link().await.expect("a link");
+        let token = auth.issue_link(BY).await.expect("a link");
         let id = auth.sign_in(&token, &Caller::default()).await.expect("a session");
         let key = "k".repeat(32);
         let right = Credentials { api_key: Some(&key), ..Credentials::default() };

@@ -9,11 +9,11 @@ use subtle::ConstantTimeEq;
 use super::accounts::EMAIL_LENGTH;
 use super::attempts::Who;
 use super::credentials::{Caller, Method, Principal};
-use super::keys::By;
 use super::scope::Scopes;
 use super::service::{Auth, AuthError, Purpose, SEEN_STEP, disabled, millis};
 use super::store::{Account, NewAccount, NewSession, Origin, SessionRow, Store};
-use crate::ledger::{Act, Outcome};
+use crate::base::hex;
+use crate::ledger::{Act, By, Outcome};
 
 /// A sign-in link is good for this long.
 const LINK_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -26,13 +26,29 @@ impl Auth {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn issue_link(&self) -> Result<String, AuthError> {
+    pub async fn issue_link(&self, by: By<'_>) -> Result<String, AuthError> {
         let token = self.random_token()?;
         let now = self.now();
         let hash = self.hash(Purpose::Link, &token);
         let owner = self.inner().owner.user;
-        self.store().add_link(&hash, owner, now, now + millis(LINK_LIFE)).await?;
+        let mut tx = self.store().begin().await?;
+        Store::add_link(&mut tx, &hash, owner, now, now + millis(LINK_LIFE)).await?;
+        let act = by.act("link.issue", &self.inner().settings.owner_email, json!({}));
+        self.ledger().record(&mut tx, &act, Outcome::Done).await?;
+        tx.commit().await?;
         Ok(token)
+    }
+
+    /// Whether somebody can sign in without a link: through Cloudflare Access, by the development
+    /// password, or by one of their own.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn has_other_ways_in(&self) -> Result<bool, AuthError> {
+        let settings = &self.inner().settings;
+        let has_door = settings.form_password.is_some() || settings.access.is_some();
+        let has_door = has_door && !settings.allowed_emails.is_empty();
+        Ok(has_door || self.store().has_password().await?)
     }
 
     /// Spends a token and opens a session; its id goes into the cookie.
@@ -319,16 +335,15 @@ impl Auth {
     #[must_use]
     pub fn csrf_token(&self, caller: &Principal) -> String {
         let hash = self.hash(Purpose::Csrf, &csrf_subject(caller));
-        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash[..16])
     }
 
     /// Whether `token` is the caller's; one made under the key before still is.
     #[must_use]
     pub fn is_csrf_token(&self, caller: &Principal, token: &str) -> bool {
-        self.hashes(Purpose::Csrf, &csrf_subject(caller)).iter().any(|hash| {
-            let right: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            right.as_bytes().ct_eq(token.as_bytes()).into()
-        })
+        self.hashes(Purpose::Csrf, &csrf_subject(caller))
+            .iter()
+            .any(|hash| hex(&hash[..16]).as_bytes().ct_eq(token.as_bytes()).into())
     }
 }
 

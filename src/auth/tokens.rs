@@ -8,11 +8,10 @@ use uuid::Uuid;
 
 use super::credentials::{Caller, Method, Principal};
 use super::jwt::{self, Claims};
-use super::keys::By;
 use super::scope::Scopes;
 use super::service::{Auth, AuthError, Settings};
 use super::store::{Account, Origin, Store, Turn};
-use crate::ledger::{Act, Outcome};
+use crate::ledger::{Act, By, Outcome};
 
 /// As our tokens name who made them. No other issuer can be called so: theirs are addresses.
 pub(super) const ISSUER: &str = "audiomill";

@@ -5,6 +5,7 @@
 
 pub mod cancel;
 pub mod clock;
+pub mod hex;
 pub mod id;
 pub mod secret;
 pub mod units;
@@ -12,6 +13,7 @@ pub mod whole;
 
 pub use cancel::{CancelToken, StopReason};
 pub use clock::Clock;
+pub use hex::hex;
 pub use id::{ArtifactId, BlobId, JobId, KeyId, UserId};
 pub use secret::Secret;
 pub use units::{BitRate, ByteSize};

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Ended, Outcome, Refused};
-use crate::app::App;
+use crate::app::{App, SignIn};
 use crate::config::declare::{Kind, SETTINGS};
 use crate::config::layers::Layers;
 use crate::config::{Config, ConfigError};
@@ -85,8 +85,18 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
 fn announce(app: &App) {
     eprintln!("audiomill {} listens on {}", env!("CARGO_PKG_VERSION"), app.addresses.join(", "));
     eprintln!();
-    eprintln!("    To sign in, open this link (good once, for 15 minutes):");
-    eprintln!("    {}", app.sign_in_link);
+    match &app.sign_in {
+        SignIn::Link(link) => {
+            eprintln!("    To sign in, open this link (good once, for 15 minutes):");
+            eprintln!("    {link}");
+        }
+        SignIn::Form(page) => {
+            eprintln!(
+                "    Sign in here (\"audiomill user link\" prints a link that needs no password):"
+            );
+            eprintln!("    {page}");
+        }
+    }
     eprintln!();
 }
 

@@ -75,12 +75,15 @@ impl Config {
         let below = |name: &str, default: &str| {
             values.optional_path(name).unwrap_or_else(|| data_dir.join(default))
         };
+        let (listen, auth) = (values.listen()?, sign_in::settings(&values)?);
+        let mut warnings = values.warnings();
+        warnings.extend(sign_in::open_past_access(&listen, &auth));
         Ok(Self {
-            listen: values.listen()?,
+            listen,
             database: database_file(&values, &data_dir)?,
             workers: values.workers()?,
             secret_key: values.secret("SECRET_KEY", 32)?,
-            auth: sign_in::settings(&values)?,
+            auth,
             storage: storage::Settings {
                 upload_dir: below("UPLOAD_DIR", "uploads"),
                 output_dir: below("OUTPUT_DIR", "transcoded"),
@@ -109,7 +112,7 @@ impl Config {
                 rate_per_minute: values.count("RATE_LIMIT_PER_MINUTE", 0, 1_000_000)?,
             },
             log: values.log()?,
-            warnings: values.warnings(),
+            warnings,
             data_dir,
         })
     }

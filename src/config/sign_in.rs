@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::ConfigError;
 use super::values::{Values, refused};
+use super::{Address, ConfigError};
 use crate::auth::{AccessSettings, OidcSettings, Registration, Settings};
 use crate::base::Secret;
 use crate::http::{Site, SiteAccess, TrustedProxies};
@@ -62,6 +62,19 @@ fn check_form(values: &Values, settings: &Settings) -> Result<(), ConfigError> {
             "DEV_PASSWORD is for development alone and cannot be set together with {clash}."
         )))
     })
+}
+
+/// Cloudflare Access guards the tunnel, not a port that others reach: what they send there is checked
+/// all the same, but its policies are not asked.
+pub(super) fn open_past_access(listen: &[Address], settings: &Settings) -> Option<String> {
+    settings.access.as_ref()?;
+    let open = listen.iter().find_map(|address| match address {
+        Address::Tcp(address) if !address.ip().is_loopback() => Some(address),
+        Address::Tcp(_) | Address::Unix(_) => None,
+    })?;
+    Some(format!(
+        "LISTEN {open} can be reached past Cloudflare Access; 127.0.0.1 or a unix socket cannot"
+    ))
 }
 
 fn access(values: &Values) -> Result<Option<AccessSettings>, ConfigError> {
@@ -209,6 +222,21 @@ mod tests {
         let stand_in = [("CF_TEAM_DOMAIN", "http://127.0.0.1:8787"), ("CF_AUDIENCE", "a")];
         let team = load(&stand_in).expect("a stand-in").auth.access.expect("access").team;
         assert_eq!(team, "http://127.0.0.1:8787");
+    }
+
+    #[test]
+    fn a_port_that_is_open_past_access_is_told_of() {
+        let told = |listen| {
+            let pairs = [("CF_TEAM_DOMAIN", "team"), ("CF_AUDIENCE", "a"), ("LISTEN", listen)];
+            load(&pairs).expect("a start").warnings
+        };
+        for closed in ["127.0.0.1:8000", "[::1]:8000", "unix:/run/mill.sock"] {
+            assert!(told(closed).is_empty(), "{closed}");
+        }
+        for open in ["0.0.0.0:8000", "127.0.0.1:8000,192.168.1.5:8000", "[::]:8000"] {
+            assert!(told(open)[0].contains("past Cloudflare Access"), "{open}");
+        }
+        assert!(load(&[("LISTEN", "0.0.0.0:8000")]).expect("a start").warnings.is_empty());
     }
 
     #[test]

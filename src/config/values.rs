@@ -137,6 +137,7 @@ impl<'a> Values<'a> {
         Ok(observe::Settings { level: self.text("LOG_LEVEL").unwrap_or_default(), format })
     }
 
+    /// Settings of other names than ours.
     pub(super) fn warnings(&self) -> Vec<String> {
         OLD_NAMES
             .iter()

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use ring::digest;
 use rust_embed::RustEmbed;
 
+use crate::base::hex;
+
 #[derive(RustEmbed)]
 #[folder = "static/"]
 struct Files;
@@ -33,7 +35,7 @@ pub fn build() -> &'static str {
                 hash.update(&file.data);
             }
         }
-        hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finish().as_ref()[..8])
     })
 }
 

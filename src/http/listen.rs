@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -54,6 +55,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// A connection that has carried a long body may be emptying the kernel's buffers, megabytes of
 /// them, to a slow client: nothing is seen of that here.
 const SLOW_CLIENT_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// What lies in the kernel and is not taken by the client for this long breaks the connection off
+/// (TCP_USER_TIMEOUT): a client that has stopped reading.
+const UNREAD_TIME: Duration = Duration::from_secs(60);
 
 /// From this size on a body is a long one; every answer that strangers get is shorter.
 const LONG_BODY_BYTES: u64 = 64 * 1024;
@@ -151,6 +156,9 @@ async fn accept(
             Ok(Accepted::Tcp(stream, peer)) => {
                 // Small answers should not wait for more; failing to say so costs only time.
                 let _ = stream.set_nodelay(true);
+                let unread = u32::try_from(UNREAD_TIME.as_millis()).unwrap_or(u32::MAX);
+                // Where the system does not know it, `SLOW_CLIENT_TIME` is left.
+                let _ = set_tcp_user_timeout(&stream, unread);
                 (Peer::Address(peer.ip()), Accepted::Tcp(stream, peer))
             }
             Ok(Accepted::Unix(stream)) => (Peer::UnixSocket, Accepted::Unix(stream)),
@@ -337,9 +345,11 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Whether nothing is asked and no long body may be on its way.
+    /// Whether nothing is asked and no long body is on its way, as far as can be seen.
     fn is_idle(&self) -> bool {
-        self.handling.load(Ordering::Acquire) == 0 && !self.has_streamed.load(Ordering::Acquire)
+        let is_quiet = || self.last_sign().elapsed() > UNREAD_TIME;
+        self.handling.load(Ordering::Acquire) == 0
+            && (!self.has_streamed.load(Ordering::Acquire) || is_quiet())
     }
 
     /// When something happened last; the opening counts.

@@ -9,6 +9,7 @@ pub mod error;
 pub mod handlers;
 mod limit;
 pub mod listen;
+mod readiness;
 pub mod request;
 pub mod response;
 pub mod service;

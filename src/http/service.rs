@@ -25,16 +25,17 @@ use super::endpoint::{Access, Endpoint, Route, Router, meant};
 use super::error::Problem;
 use super::handlers;
 use super::limit::{Rate, Refusals};
+use super::readiness::Readiness;
 use super::request::credentials::credentials;
 use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
 use super::site::{Site, SiteAccess};
-use crate::auth::{Auth, By, Caller, Principal};
+use crate::auth::{Auth, Caller, Principal};
 use crate::base::clock::rfc3339;
 use crate::db::Database;
 use crate::jobs::Jobs;
-use crate::ledger::Called;
+use crate::ledger::{By, Called};
 use crate::observe::{Metrics, RequestId};
 
 /// How the server is reached.
@@ -63,6 +64,7 @@ struct Inner {
     rate: Rate,
     refusals: Refusals,
     metrics: Metrics,
+    readiness: Readiness,
     settings: Settings,
     auth: Auth,
     jobs: Jobs,
@@ -131,6 +133,7 @@ impl Server {
             rate: Rate::new(settings.rate_per_minute),
             refusals: Refusals::default(),
             metrics: Metrics::default(),
+            readiness: Readiness::default(),
             settings,
             auth,
             jobs,
@@ -154,6 +157,12 @@ impl Server {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.0.database
+    }
+
+    /// What was found when somebody last asked whether work can be done.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.0.readiness
     }
 
     /// Numbers for a monitor.
@@ -222,12 +231,7 @@ impl Server {
         id: &RequestId,
     ) -> Response<Body> {
         let handle = async |request| {
-            // A mistake of ours in one request is an answer, not the end of its connection.
-            let handled = AssertUnwindSafe(self.handle(request, scheme, client)).catch_unwind();
-            let handled = handled.await.unwrap_or_else(|_| {
-                tracing::error!("a handler panicked");
-                Err(Problem::new("internal", "The server made a mistake."))
-            });
+            let handled = caught(self.handle(request, scheme, client)).await;
             handled.unwrap_or_else(|problem| problem.into_response(id))
         };
         let is_preflight = request.method() == Method::OPTIONS
@@ -454,6 +458,14 @@ impl Call {
     }
 }
 
+/// A mistake of ours in one request is an answer, not the end of its connection.
+async fn caught<T>(handling: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        Err(Problem::new("internal", "The server made a mistake."))
+    })
+}
+
 /// Pages of these origins may use the API with a key or a token of theirs; never with a cookie.
 fn cors(origins: &[String]) -> Result<Option<CorsLayer>, AssembleError> {
     if origins.is_empty() {
@@ -576,4 +588,20 @@ fn drop_body(response: &mut Response<Body>) {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     *response.body_mut() = empty();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_500() {
+        let handling = async {
+            assert!(Method::GET == Method::POST, "a secret");
+            Ok(())
+        };
+        let problem = caught(handling).await.expect_err("a problem");
+        assert_eq!(problem.code(), "internal");
+        assert!(!problem.detail().contains("a secret"), "what went wrong is for the log");
+    }
 }

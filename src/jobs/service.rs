@@ -22,7 +22,7 @@ use super::settings::Settings;
 use super::store::Store;
 use super::store::sqlite::{Claimed, Ended, Lease, NewJob, Page, Recovered, Selection};
 use crate::base::{CancelToken, Clock, JobId, StopReason, UserId};
-use crate::ledger::{Limits, Usage};
+use crate::ledger::{By, Limits, Usage};
 use crate::storage::{Key, LocalStorage};
 
 /// Files that are looked into at once: each takes a thread for some milliseconds.
@@ -181,6 +181,7 @@ impl Jobs {
     pub async fn submit(
         &self,
         owner: UserId,
+        by: By<'_>,
         received: Received,
         filename: &str,
         options: &OptionPairs,
@@ -204,9 +205,13 @@ impl Jobs {
         };
         // From here on the file is published: a client that hangs up must not stop us half-way.
         let this = self.clone();
-        tokio::spawn(async move { this.enter(received, key, job).await })
-            .await
-            .map_err(|error| JobsError::Internal(error.to_string()))?
+        let (actor, method) = (by.actor.to_owned(), by.method);
+        let address = by.address.map(str::to_owned);
+        let entering = async move {
+            let by = By { actor: &actor, method, address: address.as_deref() };
+            this.enter(received, key, job, by).await
+        };
+        tokio::spawn(entering).await.map_err(|error| JobsError::Internal(error.to_string()))?
     }
 
     /// What is in a file and, when options are given, what would be made of it. The file goes.
@@ -239,13 +244,19 @@ impl Jobs {
         }
     }
 
-    async fn enter(&self, received: Received, key: Key, job: NewJob) -> Result<JobId, JobsError> {
+    async fn enter(
+        &self,
+        received: Received,
+        key: Key,
+        job: NewJob,
+        by: By<'_>,
+    ) -> Result<JobId, JobsError> {
         let storage = self.0.files.storage().clone();
         let target = key.clone();
         blocking(move || storage.publish(received.staged, &target)).await?;
         let limits = self.limits(job.owner).await;
         let entered = match &limits {
-            Ok(limits) => self.0.store.enqueue(&job, self.0.settings.queue_limit, limits).await,
+            Ok(limits) => self.0.store.enqueue(&job, self.0.settings.queue_limit, limits, by).await,
             Err(error) => Err(JobsError::Internal(error.to_string())),
         };
         if let Err(error) = entered {
@@ -333,9 +344,9 @@ impl Jobs {
     ///
     /// # Errors
     /// `Conflict` when it has ended, and those of [`Self::get`].
-    pub async fn cancel(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
+    pub async fn cancel(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<Job, JobsError> {
         self.get(asker, id).await?;
-        match self.0.store.cancel(id, self.now()).await? {
+        match self.0.store.cancel(id, by, self.now()).await? {
             Ended::Before => {
                 return Err(JobsError::Conflict(
                     "It has ended already, so it cannot be cancelled.",
@@ -351,7 +362,7 @@ impl Jobs {
     ///
     /// # Errors
     /// `Conflict` when it is neither, `SourceGone`, `QueueFull`, and those of [`Self::get`].
-    pub async fn retry(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
+    pub async fn retry(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<Job, JobsError> {
         let job = self.get(asker, id).await?;
         if !job.status.may_become(Status::Queued) || !job.status.is_final() {
             return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
@@ -360,7 +371,7 @@ impl Jobs {
             return Err(JobsError::QueueFull(self.0.settings.queue_limit));
         }
         let limits = self.limits(asker).await?;
-        if !self.0.store.retry(id, asker, &limits, self.now()).await? {
+        if !self.0.store.retry(id, asker, &limits, by, self.now()).await? {
             return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
         }
         self.has_grown();
@@ -371,9 +382,9 @@ impl Jobs {
     ///
     /// # Errors
     /// Those of [`Self::get`], or what the database or the file system says.
-    pub async fn delete(&self, asker: UserId, id: JobId) -> Result<(), JobsError> {
+    pub async fn delete(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<(), JobsError> {
         self.get(asker, id).await?;
-        let (lease, keys) = self.0.store.delete(id).await?;
+        let (lease, keys) = self.0.store.delete(id, by, self.now()).await?;
         match lease {
             Some(lease) => self.0.live.stop(&lease, StopReason::Cancelled),
             None => self.0.line_moved.notify_one(),

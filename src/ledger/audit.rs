@@ -31,6 +31,32 @@ pub struct Act<'a> {
     pub detail: Option<Value>,
 }
 
+/// Who does something that is written down.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// Their e-mail.
+    pub actor: &'a str,
+    /// By what they are known.
+    pub method: &'static str,
+    /// Where they are.
+    pub address: Option<&'a str>,
+}
+
+impl<'a> By<'a> {
+    /// What they do, and on what; `detail` never holds a secret.
+    #[must_use]
+    pub fn act(&self, action: &'a str, target: &'a str, detail: Value) -> Act<'a> {
+        Act {
+            actor: Some(self.actor),
+            method: self.method,
+            address: self.address,
+            action,
+            target: Some(target),
+            detail: Some(detail),
+        }
+    }
+}
+
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -101,6 +127,9 @@ pub enum Whole {
     Broken(i64),
 }
 
+/// The last row's number and link.
+const LAST: &str = "SELECT seq, link_hash FROM audit ORDER BY seq DESC LIMIT 1";
+
 /// Rows that are checked at a time.
 const STEP: i64 = 1000;
 
@@ -121,7 +150,20 @@ impl Ledger {
         act: &Act<'_>,
         outcome: Outcome,
     ) -> Result<(), sqlx::Error> {
-        append(tx, act, outcome, self.clock.wall_ms()).await
+        Self::record_at(tx, act, outcome, self.clock.wall_ms()).await
+    }
+
+    /// As [`Self::record`], for whoever has a clock of their own (`now` in epoch milliseconds).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn record_at(
+        tx: &mut Transaction<'static, Sqlite>,
+        act: &Act<'_>,
+        outcome: Outcome,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
+        append(tx, act, outcome, now).await
     }
 
     /// Writes down what changed nothing else: a refusal, a failure.
@@ -149,6 +191,15 @@ impl Ledger {
         .bind(i64::from(selection.limit))
         .fetch_all(self.db.reader())
         .await
+    }
+
+    /// The last row's number and its link, which covers all before it. Whoever keeps it elsewhere can
+    /// tell a log whose end was cut off, or that was written anew from its start.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn head(&self) -> Result<Option<(i64, Vec<u8>)>, sqlx::Error> {
+        sqlx::query_as(LAST).fetch_optional(self.db.reader()).await
     }
 
     /// Walks the whole chain.
@@ -205,9 +256,7 @@ async fn append(
     now: i64,
 ) -> Result<(), sqlx::Error> {
     let last: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT seq, link_hash FROM audit ORDER BY seq DESC LIMIT 1")
-            .fetch_optional(&mut *connection)
-            .await?;
+        sqlx::query_as(LAST).fetch_optional(&mut *connection).await?;
     let (seq, before) = match last {
         Some((seq, hash)) => (seq, hash.try_into().unwrap_or(START)),
         None => (0, START),

@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sqlx::{FromRow, Sqlite, Transaction};
 
+use super::audit::Whole;
 use super::chain::{Link, START, link};
 use super::plan::{Limits, Plans};
 use crate::base::UserId;
@@ -251,11 +252,11 @@ impl Usage {
         .await
     }
 
-    /// The first row at which the chain breaks; `None` when it holds.
+    /// Walks the whole chain.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn broken_at(&self) -> Result<Option<i64>, sqlx::Error> {
+    pub async fn check(&self) -> Result<Whole, sqlx::Error> {
         let (mut before, mut seq) = (START, 0);
         loop {
             let rows: Vec<UsageRow> =
@@ -264,12 +265,12 @@ impl Usage {
                     .fetch_all(self.db.reader())
                     .await?;
             if rows.is_empty() {
-                return Ok(None);
+                return Ok(Whole::Whole(count(seq)));
             }
             for row in rows {
                 let hash = row.hash(&before);
                 if row.seq != seq + 1 || row.link_hash != hash {
-                    return Ok(Some(seq + 1));
+                    return Ok(Whole::Broken(seq + 1));
                 }
                 (before, seq) = (hash, row.seq);
             }
@@ -480,7 +481,7 @@ mod tests {
         let month = usage.month(user, LAST_SECOND).await.expect("a month");
         assert_eq!((month.conversions, month.audio_seconds), (2, 181.0));
         assert_eq!(usage.rows(user, None, 9).await.expect("rows").len(), 2);
-        assert_eq!(usage.broken_at().await.expect("checked"), None);
+        assert_eq!(usage.check().await.expect("checked"), Whole::Whole(2));
         let mut tx = db.begin().await.expect("a transaction");
         for statement in ["DELETE FROM usage", "UPDATE usage SET audio_duration_seconds = 0"] {
             assert!(sqlx::query(statement).execute(&mut *tx).await.is_err(), "{statement}");
@@ -492,6 +493,6 @@ mod tests {
             sqlx::query(statement).execute(&mut *tx).await.expect("by force");
         }
         tx.commit().await.expect("committed");
-        assert_eq!(usage.broken_at().await.expect("checked"), Some(2));
+        assert_eq!(usage.check().await.expect("checked"), Whole::Broken(2));
     }
 }

@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::support::Server;
+use crate::support::client::{BOUNDARY, form};
+use crate::support::recording::plain_wav;
+use crate::support::server::KEY;
 
 /// Asks for health `times` times; the slowest answer but one in a hundred.
 fn p99(server: &Server, times: usize) -> Duration {
@@ -81,4 +84,59 @@ fn two_thousand_idle_sockets_leave_room_for_the_next() {
     assert!(open <= 1024, "{open}");
     drop(idle);
     assert_eq!(server.client().get("/api/v1/jobs").status, 200);
+}
+
+#[test]
+fn slow_bodies_and_stalled_readers_are_ended_and_hold_nobody_up() {
+    const EACH: usize = 200;
+    open_many();
+    let server = Server::start();
+    let client = server.client();
+    let answer = client.upload("long.wav", &plain_wav(120), &[("format", "wav")]);
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    client.wait(&id);
+    let mut readers: Vec<TcpStream> = (0..EACH).map(|_| client.connect()).collect();
+    for stream in &mut readers {
+        let head = format!("GET /download/{id} HTTP/1.1\r\nHost: x\r\nx-api-key: {KEY}\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+    }
+    let content = form("slow.wav", &plain_wav(1), &[]);
+    let head = format!(
+        "POST /upload HTTP/1.1\r\nHost: x\r\nx-api-key: {KEY}\r\nContent-Length: {}\r\n\
+         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
+        content.len()
+    );
+    let mut senders: Vec<TcpStream> = (0..EACH).map(|_| client.connect()).collect();
+    for stream in &mut senders {
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(&content[..300]).expect("sent");
+    }
+    crate::support::wait_for("all are at it", 30, || {
+        server.open_files("/transcoded/users/") == EACH && server.open_files(".part") == EACH
+    });
+    let started = Instant::now();
+    let mut worst = Duration::ZERO;
+    let mut ended = (None, None);
+    while ended.0.is_none() || ended.1.is_none() {
+        let since = started.elapsed();
+        assert!(since < Duration::from_secs(150), "{ended:?}");
+        for stream in &mut senders {
+            // Ended ones refuse it.
+            let _ = stream.write_all(b"x");
+        }
+        worst = worst.max(p99(&server, 100));
+        if server.open_files(".part") == 0 {
+            ended.0.get_or_insert(since);
+        }
+        if server.open_files("/transcoded/users/") == 0 {
+            ended.1.get_or_insert(since);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    println!("{EACH} slow bodies and {EACH} stalled readers: ended after {ended:?}, p99 {worst:?}");
+    let mut told = [0; 12];
+    senders[0].read_exact(&mut told).expect("an answer");
+    assert_eq!(&told, b"HTTP/1.1 408");
+    assert_eq!(client.get("/api/v1/jobs").json()["total"], 1, "what came in part is no job");
+    assert_eq!(server.files().len(), 2, "{:?}", server.files());
 }

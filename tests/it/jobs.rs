@@ -44,6 +44,45 @@ fn a_recording_goes_in_and_its_conversion_comes_out() {
 }
 
 #[test]
+fn what_is_done_to_a_job_is_in_the_audit_log() {
+    let server = Server::start();
+    let (client, path) = (server.client(), saved(&server, "take.wav", 1));
+    let id = client.submit(&path, &[]);
+    client.wait(&id);
+    let broken = client.upload("letter.mp3", &b"not a sound. ".repeat(400), &[]);
+    assert_eq!(broken.status, 415);
+    let long =
+        client.submit(&saved(&server, "long.wav", 600), &[("format", "flac"), ("quality", "12")]);
+    assert_eq!(client.post(&format!("/api/v1/jobs/{long}/cancel")).status, 202);
+    assert_eq!(client.post(&format!("/api/v1/jobs/{long}/cancel")).status, 409);
+    assert_eq!(client.post(&format!("/api/v1/jobs/{long}/retry")).status, 202);
+    for job in [&id, &long] {
+        assert_eq!(client.request("DELETE", &format!("/api/v1/jobs/{job}"), None).status, 204);
+    }
+    let log = client.get("/api/v1/audit?check=true").json();
+    let entries = log["entries"].as_array().expect("entries");
+    let of = |job: &str| -> Vec<&str> {
+        let own = entries.iter().filter(|entry| entry["target"] == job).rev();
+        own.map(|entry| entry["action"].as_str().expect("an action")).collect()
+    };
+    assert_eq!(of(&id), ["job.create", "job.delete"]);
+    assert_eq!(of(&long), ["job.create", "job.cancel", "job.retry", "job.delete"]);
+    let create =
+        entries.iter().find(|entry| entry["target"] == *id && entry["action"] == "job.create");
+    let create = create.expect("the first");
+    assert_eq!((&create["actor"], &create["method"]), (&"owner".into(), &"key".into()));
+    assert_eq!((&create["address"], &create["outcome"]), (&"127.0.0.1".into(), &"done".into()));
+    assert_eq!(create["detail"], serde_json::json!({"filename": "take.wav", "bytes": 176_444}));
+    assert_eq!(log["chain"]["whole"], true);
+    assert_eq!(log["usage_chain"], serde_json::json!({"whole": true, "entries": 1}));
+    assert_eq!(log["head"]["seq"], entries[0]["seq"]);
+    let head = log["head"]["hash"].as_str().expect("a hash").to_owned();
+    assert_eq!(head.len(), 64);
+    let server = server.kill_and_restart();
+    assert!(server.log().contains(&head), "the log of the system has it: {}", server.log());
+}
+
+#[test]
 fn a_download_can_be_resumed_checked_and_asked_about() {
     let server = Server::start();
     let client = server.client();

@@ -38,5 +38,6 @@ mod segmented;
 mod sessions;
 mod sign_in;
 mod site;
+mod smuggling;
 mod usage;
 mod waveform;

@@ -72,7 +72,7 @@ fn the_printed_link_signs_in_once_and_looking_at_it_spends_nothing() {
 fn after_signing_in_a_person_is_led_to_this_site_only() {
     for next in ["//evil.example", "https://evil.example", "/\\evil", "%2F%2Fevil"] {
         let server = Server::start();
-        let token = server.sign_in_link.split("token=").nth(1).expect("a token");
+        let token = server.token();
         let answer = server.stranger().post_form("/login", &format!("token={token}&next={next}"));
         assert_eq!((answer.status, answer.header("location")), (303, Some("/")), "{next}");
     }
@@ -81,7 +81,7 @@ fn after_signing_in_a_person_is_led_to_this_site_only() {
 #[test]
 fn over_tls_the_cookie_is_bound_to_this_host() {
     let server = Server::start();
-    let token = server.sign_in_link.split("token=").nth(1).expect("a token");
+    let token = server.token();
     let proxied = server.stranger().with("X-Forwarded-Proto", "https");
     let answer = proxied.post_form("/login", &format!("token={token}"));
     let cookie = answer.header("set-cookie").expect("a cookie");
@@ -136,17 +136,44 @@ fn a_key_works_in_both_headers_and_a_wrong_one_is_not_made_good_by_a_session() {
 #[test]
 fn every_start_prints_a_new_link_and_voids_the_old_one() {
     let server = Server::start();
-    let old = server.sign_in_link.split("token=").nth(1).expect("a token").to_owned();
+    let old = server.token();
     let server = server.kill_and_restart();
     assert_eq!(server.stranger().post_form("/login", &format!("token={old}")).status, 401);
-    let made = std::process::Command::new(crate::support::AUDIOMILL)
-        .args(["user", "link"])
-        .env("DATA_DIR", server.data())
-        .output()
-        .expect("audiomill runs");
-    let link = String::from_utf8_lossy(&made.stdout).into_owned();
-    let token = link.trim().split("token=").nth(1).expect("a token");
+    let link = server.new_link();
+    let token = link.split("token=").nth(1).expect("a token");
     assert_eq!(server.stranger().post_form("/login", &format!("token={token}")).status, 303);
+    let log = server.client().get("/api/v1/audit?action=link.issue").json();
+    let by: Vec<&str> = log["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .flat_map(|row| row["actor"].as_str())
+        .collect();
+    assert_eq!(by, ["command line", "start", "start"]);
+}
+
+#[test]
+fn no_link_is_printed_where_somebody_can_sign_in_without_one() {
+    let access = ("CF_TEAM_DOMAIN", "http://127.0.0.1:9");
+    let form = ("DEV_PASSWORD", "for development");
+    let ann = ("ALLOWED_EMAILS", "ann@example.org");
+    for (settings, prints) in [
+        (vec![form, ann], false),
+        (vec![access, ("CF_AUDIENCE", "a"), ann], false),
+        (vec![form], true),
+        (vec![access, ("CF_AUDIENCE", "a")], true),
+    ] {
+        let server = Server::with(&settings);
+        assert_eq!(server.sign_in_link.contains("token="), prints, "{}", server.sign_in_link);
+        assert_eq!(server.browser().get("/api/v1/me").json()["email"], "owner");
+    }
+    let server = Server::start();
+    let password = r#"{"current": null, "new": "a word 4 the mill"}"#;
+    let changed = ("application/json", password.as_bytes());
+    let answer = server.browser().request("POST", "/api/v1/me/password", Some(changed));
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    let server = server.kill_and_restart();
+    assert!(server.sign_in_link.ends_with("/login"), "{}", server.sign_in_link);
 }
 
 #[test]
@@ -156,8 +183,8 @@ fn secrets_never_reach_the_log() {
     browser.get("/api/v1/jobs");
     server.client().get("/api/v1/jobs");
     let log = server.log();
-    let token = server.sign_in_link.split("token=").nth(1).expect("a token");
-    assert_eq!(log.matches(token).count(), 1, "printed once, outside the log");
+    let token = server.token();
+    assert_eq!(log.matches(&token).count(), 1, "printed once, outside the log");
     assert!(!log.contains(crate::support::server::KEY));
     assert!(!log.contains("audiomill_session="), "no cookie");
 }

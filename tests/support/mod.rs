@@ -5,6 +5,7 @@ pub mod client;
 pub mod disk;
 pub mod edge;
 pub mod issuer;
+pub mod nginx;
 pub mod recording;
 pub mod server;
 

@@ -54,16 +54,8 @@ impl Server {
         arguments: Vec<String>,
         mut command: Command,
     ) -> Self {
-        command
-            .arg("serve")
-            .args(&arguments)
-            .env("LISTEN", "127.0.0.1:0")
-            .env("DATA_DIR", folder.path().join("data"))
-            .env("PORTAL_AUTH_KEY", KEY)
-            .env("MIN_FREE_MB", "0")
-            .env("RATE_LIMIT_PER_MINUTE", "0")
-            .env("LOG_FORMAT", "text")
-            .envs(settings.iter().cloned())
+        command.arg("serve").args(&arguments);
+        set(&mut command, &folder, &settings)
             .stdin(Stdio::null())
             // A server that outlives its test must not hold the test runner's output open.
             .stdout(Stdio::null())
@@ -102,9 +94,27 @@ impl Server {
         Client::new(&self.address, None)
     }
 
+    /// A one-time sign-in link, made beside the server.
+    pub fn new_link(&self) -> String {
+        let mut command = Command::new(super::AUDIOMILL);
+        command.args(["user", "link"]);
+        let output = set(&mut command, &self.folder, &self.settings).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The token of the printed link, or of a new one where none is printed.
+    pub fn token(&self) -> String {
+        let link = match self.sign_in_link.contains("token=") {
+            true => self.sign_in_link.clone(),
+            false => self.new_link(),
+        };
+        link.split("token=").nth(1).expect("a token").to_owned()
+    }
+
     /// A client with a session cookie, got by the printed link.
     pub fn browser(&self) -> Client {
-        let token = self.sign_in_link.split("token=").nth(1).expect("a token");
+        let token = self.token();
         let answer = self.stranger().post_form("/login", &format!("token={token}"));
         assert_eq!(answer.status, 303, "{}", answer.text());
         let cookie = answer.header("set-cookie").expect("a cookie");
@@ -166,6 +176,14 @@ impl Server {
         }
     }
 
+    /// Files that the process has open whose path has this in it. (The database's pool opens files of
+    /// its own when many ask at once.)
+    pub fn open_files(&self, part: &str) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files");
+        let targets = files.flatten().flat_map(|file| std::fs::read_link(file.path()));
+        targets.filter(|target| target.to_string_lossy().contains(part)).count()
+    }
+
     /// Files of the stores, staged ones included.
     pub fn files(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -176,6 +194,22 @@ impl Server {
         found.retain(|file| !file.ends_with("/.audiomill"));
         found
     }
+}
+
+/// The settings of a server of these tests.
+fn set<'a>(
+    command: &'a mut Command,
+    folder: &tempfile::TempDir,
+    settings: &[(String, String)],
+) -> &'a mut Command {
+    command
+        .env("LISTEN", "127.0.0.1:0")
+        .env("DATA_DIR", folder.path().join("data"))
+        .env("PORTAL_AUTH_KEY", KEY)
+        .env("MIN_FREE_MB", "0")
+        .env("RATE_LIMIT_PER_MINUTE", "0")
+        .env("LOG_FORMAT", "text")
+        .envs(settings.iter().cloned())
 }
 
 fn walk(folder: &Path, found: &mut Vec<String>) {

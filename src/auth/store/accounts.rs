@@ -369,13 +369,12 @@ impl Store {
 
     /// What somebody says of themselves from now on; what is not given stays.
     pub(in crate::auth) async fn set_profile(
-        &self,
+        tx: &mut Tx,
         user: UserId,
         first_name: Option<&str>,
         last_name: Option<&str>,
         company: Option<&str>,
     ) -> Result<(), sqlx::Error> {
-        let mut tx = self.db.begin().await?;
         sqlx::query(
             "UPDATE users SET first_name = coalesce($2, first_name), \
              last_name = coalesce($3, last_name), company = coalesce($4, company) WHERE id = $1",
@@ -384,9 +383,18 @@ impl Store {
         .bind(first_name)
         .bind(last_name)
         .bind(company)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await?;
-        tx.commit().await
+        Ok(())
+    }
+
+    /// Whether an account that is not disabled has a password of its own.
+    pub(in crate::auth) async fn has_password(&self) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM users WHERE password_hash IS NOT NULL AND disabled_at IS NULL)",
+        )
+        .fetch_one(self.db.reader())
+        .await
     }
 
     /// One account as it is shown.

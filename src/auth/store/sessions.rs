@@ -80,17 +80,16 @@ struct FoundRow {
 impl Store {
     /// Enters a sign-in link and removes every other one of the account that was not spent.
     pub(in crate::auth) async fn add_link(
-        &self,
+        tx: &mut Tx,
         token_hash: &[u8],
         user: UserId,
         now: i64,
         expires_at: i64,
     ) -> Result<(), sqlx::Error> {
-        let mut tx = self.db.begin().await?;
         sqlx::query("DELETE FROM sign_in_links WHERE (user_id = $1 AND spent_at IS NULL) OR expires_at < $2")
             .bind(user.to_string())
             .bind(now)
-            .execute(&mut *tx)
+            .execute(&mut **tx)
             .await?;
         sqlx::query(
             "INSERT INTO sign_in_links (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
@@ -99,9 +98,9 @@ impl Store {
         .bind(user.to_string())
         .bind(now)
         .bind(expires_at)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await?;
-        tx.commit().await
+        Ok(())
     }
 
     /// Spends a link. `None` when it is unknown, spent or too old, or its account disabled.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::auth::AuthError;
 use crate::base::clock::rfc3339;
+use crate::base::hex;
 use crate::http::error::Problem;
 use crate::http::request::form;
 use crate::http::response::body::{Body, json as answer};
@@ -14,7 +15,8 @@ use crate::ledger::{Entry, Selection, Whole};
 const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 500;
 
-/// `GET /api/v1/audit`: newest first, and whether the chain holds where `check=true`.
+/// `GET /api/v1/audit`: newest first, the chain's head, and with `check=true` whether the chains of
+/// this log and of the usage log hold.
 pub(super) async fn list(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let query = form::parse(call.head.uri.query().unwrap_or_default());
     let mut selection = Selection { limit: LIMIT_DEFAULT, ..Selection::default() };
@@ -42,14 +44,14 @@ pub(super) async fn list(server: &Server, call: &Call) -> Result<Response<Body>,
     }
     let ledger = server.auth().ledger();
     let entries = ledger.list(&selection).await.map_err(AuthError::from)?;
-    let chain = match checks {
-        true => Some(ledger.check().await.map_err(AuthError::from)?),
-        false => None,
+    let head = ledger.head().await.map_err(AuthError::from)?;
+    let (chain, usage_chain) = match checks {
+        true => {
+            let usage = server.jobs().usage().check().await.map_err(AuthError::from)?;
+            (Some(ledger.check().await.map_err(AuthError::from)?), Some(usage))
+        }
+        false => (None, None),
     };
-    let chain = chain.map(|chain| match chain {
-        Whole::Whole(entries) => json!({"whole": true, "entries": entries}),
-        Whole::Broken(seq) => json!({"whole": false, "broken_at": seq}),
-    });
     let next =
         (entries.len() == selection.limit as usize).then(|| entries.last().map(|entry| entry.seq));
     Ok(answer(
@@ -57,9 +59,18 @@ pub(super) async fn list(server: &Server, call: &Call) -> Result<Response<Body>,
         &json!({
             "entries": entries.iter().map(object).collect::<Vec<_>>(),
             "next_before": next.flatten(),
-            "chain": chain,
+            "head": head.map(|(seq, link)| json!({"seq": seq, "hash": hex(&link)})),
+            "chain": chain.map(whole),
+            "usage_chain": usage_chain.map(whole),
         }),
     ))
+}
+
+fn whole(chain: Whole) -> Value {
+    match chain {
+        Whole::Whole(entries) => json!({"whole": true, "entries": entries}),
+        Whole::Broken(seq) => json!({"whole": false, "broken_at": seq}),
+    }
 }
 
 fn object(entry: &Entry) -> Value {

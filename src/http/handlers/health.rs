@@ -25,14 +25,18 @@ pub(super) async fn ready(server: &Server) -> Result<Response<Body>, Problem> {
     if server.jobs().is_draining() {
         return Err(JobsError::Draining.into());
     }
-    server.database().check().await.map_err(|error| {
-        tracing::error!(%error, "the database is not usable");
-        Problem::new("not_usable", "The database is not usable.")
-    })?;
-    server.jobs().check_storage().await.map_err(|error| {
-        tracing::error!(%error, "the disk is not usable");
-        Problem::new("not_usable", "The disk is full or not usable.")
-    })?;
+    let look = async {
+        server.database().check().await.map_err(|error| {
+            tracing::error!(%error, "the database is not usable");
+            "The database is not usable."
+        })?;
+        server.jobs().check_storage().await.map_err(|error| {
+            tracing::error!(%error, "the disk is not usable");
+            "The disk is full or not usable."
+        })
+    };
+    let found = server.readiness().ask(look).await;
+    found.map_err(|sentence| Problem::new("not_usable", sentence))?;
     Ok(json(
         StatusCode::OK,
         &json!({

@@ -79,19 +79,19 @@ pub(super) async fn get(server: &Server, call: &Call) -> Result<Response<Body>, 
 
 /// `DELETE /api/v1/jobs/{id}`.
 pub(super) async fn delete(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    server.jobs().delete(call.caller()?.user, job_id(call)?).await?;
+    server.jobs().delete(call.caller()?.user, call.by()?, job_id(call)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `POST /api/v1/jobs/{id}/cancel`.
 pub(super) async fn cancel(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    let job = server.jobs().cancel(call.caller()?.user, job_id(call)?).await?;
+    let job = server.jobs().cancel(call.caller()?.user, call.by()?, job_id(call)?).await?;
     Ok(json(StatusCode::ACCEPTED, &object(server, &job, None)))
 }
 
 /// `POST /api/v1/jobs/{id}/retry`.
 pub(super) async fn retry(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    let job = server.jobs().retry(call.caller()?.user, job_id(call)?).await?;
+    let job = server.jobs().retry(call.caller()?.user, call.by()?, job_id(call)?).await?;
     Ok(json(StatusCode::ACCEPTED, &object(server, &job, None)))
 }
 

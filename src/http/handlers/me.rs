@@ -49,7 +49,7 @@ pub(super) async fn change(
 ) -> Result<Response<Body>, Problem> {
     let Profile { first_name, last_name, company } = json::read(call, body).await?;
     let said = [first_name.as_deref(), last_name.as_deref(), company.as_deref()];
-    server.auth().set_profile(call.caller()?, said).await?;
+    server.auth().set_profile(call.by()?, call.caller()?, said).await?;
     show(server, call).await
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn upload(
         .map_err(|error| Problem::from(error).closing())?;
     let mut options = form::parse(call.head.uri.query().unwrap_or_default());
     let (name, received) = form_file(server, &call, body, &mut options).await?;
-    let id = server.jobs().submit(owner, received, &name, &options).await?;
+    let id = server.jobs().submit(owner, call.by()?, received, &name, &options).await?;
     Ok(json(StatusCode::OK, &json!({ "job_id": id.to_string() })))
 }
 

@@ -8,7 +8,7 @@ use hyper::body::Incoming as RequestBody;
 use super::plain::{announced_length, form_file};
 use crate::http::error::Problem;
 use crate::http::request::form;
-use crate::http::request::multipart::{SILENCE, silent};
+use crate::http::request::pace::{self, Paced};
 use crate::http::response::body::{Body, json};
 use crate::http::service::{Call, Server};
 use crate::jobs::Received;
@@ -34,22 +34,17 @@ pub(super) async fn look(
     Ok(json(StatusCode::OK, &told))
 }
 
-async fn whole_body(server: &Server, mut body: RequestBody) -> Result<Received, Problem> {
+async fn whole_body(server: &Server, body: RequestBody) -> Result<Received, Problem> {
+    let mut body = Paced::new(body);
     let closing = |error| Problem::from(error).closing();
     let mut incoming = server.jobs().receive().await.map_err(closing)?;
-    loop {
-        let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| silent())?;
-        match frame {
-            None => break,
-            Some(Err(_)) => {
-                let detail = "The upload broke off before its end.";
-                return Err(Problem::new("body_cut_off", detail).closing());
-            }
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    incoming.write(&data).await.map_err(closing)?;
-                }
-            }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match pace::is_too_slow(&error) {
+            true => Problem::new("client_too_slow", pace::sentence()).closing(),
+            false => Problem::new("body_cut_off", "The upload broke off before its end.").closing(),
+        })?;
+        if let Ok(data) = frame.into_data() {
+            incoming.write(&data).await.map_err(closing)?;
         }
     }
     incoming.finish().await.map_err(closing)

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as RequestBody;
 
-use crate::auth::{AuthError, By, Method};
+use crate::auth::{AuthError, Method};
 use crate::http::assets;
 use crate::http::endpoint::Endpoint;
 use crate::http::error::Problem;
@@ -16,6 +16,7 @@ use crate::http::request::form;
 use crate::http::response::body::{Body, html, redirect};
 use crate::http::response::headers::Scheme;
 use crate::http::service::{Call, Server};
+use crate::ledger::By;
 
 /// A form of two short fields arrives within this time.
 const FORM_TIME: Duration = Duration::from_secs(10);

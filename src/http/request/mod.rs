@@ -9,3 +9,4 @@ pub mod form;
 pub mod json;
 pub mod multipart;
 pub mod origin;
+pub mod pace;

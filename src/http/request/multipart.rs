@@ -1,20 +1,14 @@
 //! The upload form: options and one file, streamed.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use futures_util::TryStreamExt;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 use hyper::body::Incoming as RequestBody;
 use multer::{Field, Multipart};
-use tokio::time::timeout;
 
 use super::super::error::Problem;
-
-/// A client that sends nothing for this long has gone.
-pub const SILENCE: Duration = Duration::from_secs(60);
+use super::pace::{self, Paced};
 
 /// The longest value of an option, in bytes.
 const VALUE_BYTES: usize = 4 * 1024;
@@ -58,7 +52,7 @@ impl Form {
                 )
                 .closing()
             })?;
-        let stream = body.into_data_stream().map_err(std::io::Error::other);
+        let stream = Paced::new(body).into_data_stream();
         Ok(Self { parts: Multipart::new(stream, boundary), seen: 0 })
     }
 
@@ -111,24 +105,19 @@ async fn short_value(mut field: Field<'static>) -> Result<String, Problem> {
 
 /// Whose fault a reading error is decides the answer.
 async fn within<T>(read: impl Future<Output = Result<T, multer::Error>>) -> Result<T, Problem> {
-    match timeout(SILENCE, read).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(multer::Error::StreamReadFailed(_) | multer::Error::IncompleteStream)) => {
+    match read.await {
+        Ok(value) => Ok(value),
+        Err(multer::Error::StreamReadFailed(error)) if pace::is_too_slow(&*error) => {
+            Err(Problem::new("client_too_slow", pace::sentence()).closing())
+        }
+        Err(multer::Error::StreamReadFailed(_) | multer::Error::IncompleteStream) => {
             Err(Problem::new("body_cut_off", "The upload broke off before its end.").closing())
         }
-        Ok(Err(multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteHeaders)) => {
+        Err(multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteHeaders) => {
             Err(Problem::new("body_cut_off", "The form ends in the middle of a part.").closing())
         }
-        Ok(Err(error)) => Err(malformed(format!("The form cannot be read: {error}."))),
-        Err(_) => Err(silent()),
+        Err(error) => Err(malformed(format!("The form cannot be read: {error}."))),
     }
-}
-
-/// The client has gone.
-#[must_use]
-pub fn silent() -> Problem {
-    let seconds = SILENCE.as_secs();
-    Problem::new("client_too_slow", format!("Nothing came for {seconds} seconds.")).closing()
 }
 
 fn malformed(detail: impl Into<String>) -> Problem {

@@ -9,6 +9,7 @@ use ring::digest;
 use serde::Serialize;
 
 use super::super::request::conditional::any_matches;
+use crate::base::hex;
 
 /// What goes wrong while a body is sent.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -37,8 +38,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
 pub fn json_unless_known(request: &HeaderMap, value: &impl Serialize) -> Response<Body> {
     let text = text_of(value);
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let hash: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{hash}\"");
+    let etag = format!("\"{}\"", hex(&hash.as_ref()[..12]));
     let known = request.get(IF_NONE_MATCH).and_then(|list| list.to_str().ok());
     let mut response = if known.is_some_and(|list| any_matches(list, &etag)) {
         bare(StatusCode::NOT_MODIFIED)

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
-use crate::base::{JobId, UserId};
+use crate::base::{JobId, UserId, hex};
 use crate::jobs::error::JobsError;
 use crate::jobs::model::{Artifact, Job, Status};
 
@@ -222,7 +222,7 @@ async fn artifacts(
                 name: row.name,
                 mime_type: row.mime_type,
                 bytes: u64::try_from(row.bytes).unwrap_or(0),
-                sha256: row.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+                sha256: hex(&row.sha256),
                 storage_key: row.storage_key,
             })
         })

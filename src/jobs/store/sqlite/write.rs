@@ -1,12 +1,13 @@
 //! Taking jobs in, stopping, retrying and deleting them.
 
+use serde_json::{Value, json};
 use sqlx::{Sqlite, Transaction};
 
 use super::{Lease, Store};
 use crate::base::clock::rfc3339;
 use crate::base::{BlobId, JobId, UserId};
 use crate::jobs::error::JobsError;
-use crate::ledger::{Limits, Usage};
+use crate::ledger::{By, Ledger, Limits, Outcome, Usage};
 
 /// A job whose source is stored.
 #[derive(Clone, Debug)]
@@ -112,6 +113,7 @@ impl Store {
         job: &NewJob,
         queue_limit: u64,
         limits: &Limits,
+        by: By<'_>,
     ) -> Result<(), JobsError> {
         let mut tx = self.db.begin().await?;
         check_plan(&mut tx, &job.owner.to_string(), job.bytes, limits, job.created_at).await?;
@@ -149,6 +151,8 @@ impl Store {
         .bind(&job.filename)
         .execute(&mut *tx)
         .await?;
+        let detail = json!({"filename": job.filename, "bytes": job.bytes});
+        record(&mut tx, by, "job.create", job.id, detail, job.created_at).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -157,7 +161,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn cancel(&self, id: JobId, now: i64) -> Result<Ended, JobsError> {
+    pub async fn cancel(&self, id: JobId, by: By<'_>, now: i64) -> Result<Ended, JobsError> {
         let mut tx = self.db.begin().await?;
         let lease = lease_of(&mut tx, id).await?;
         let changed = sqlx::query(
@@ -170,8 +174,12 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        if changed == 0 {
+            return Ok(Ended::Before);
+        }
+        record(&mut tx, by, "job.cancel", id, json!({}), now).await?;
         tx.commit().await?;
-        Ok(if changed == 1 { Ended::Now(lease) } else { Ended::Before })
+        Ok(Ended::Now(lease))
     }
 
     /// Puts an ended job back into the line: `failed` or `cancelled` → `queued`, with a clean
@@ -184,6 +192,7 @@ impl Store {
         id: JobId,
         owner: UserId,
         limits: &Limits,
+        by: By<'_>,
         now: i64,
     ) -> Result<bool, JobsError> {
         let mut tx = self.db.begin().await?;
@@ -208,8 +217,12 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        if changed == 0 {
+            return Ok(false);
+        }
+        record(&mut tx, by, "job.retry", id, json!({}), now).await?;
         tx.commit().await?;
-        Ok(changed == 1)
+        Ok(true)
     }
 
     /// Removes a job and marks the files nothing else points to. The lease it was under and the
@@ -218,7 +231,12 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete(&self, id: JobId) -> Result<(Option<Lease>, Vec<String>), JobsError> {
+    pub async fn delete(
+        &self,
+        id: JobId,
+        by: By<'_>,
+        now: i64,
+    ) -> Result<(Option<Lease>, Vec<String>), JobsError> {
         let mut tx = self.db.begin().await?;
         let lease = lease_of(&mut tx, id).await?;
         let blobs: Vec<String> = sqlx::query_scalar(
@@ -228,10 +246,14 @@ impl Store {
         .bind(id.to_string())
         .fetch_all(&mut *tx)
         .await?;
-        sqlx::query("DELETE FROM jobs WHERE id = $1")
+        let deleted = sqlx::query("DELETE FROM jobs WHERE id = $1")
             .bind(id.to_string())
             .execute(&mut *tx)
-            .await?;
+            .await?
+            .rows_affected();
+        if deleted == 1 {
+            record(&mut tx, by, "job.delete", id, json!({}), now).await?;
+        }
         let mut keys = Vec::new();
         for blob in blobs {
             keys.extend(release(&mut tx, &blob).await?);
@@ -304,6 +326,20 @@ pub(super) async fn insert_blob(
     .execute(&mut **tx)
     .await?;
     Ok(id)
+}
+
+/// Writes down what somebody did to a job.
+async fn record(
+    tx: &mut Transaction<'static, Sqlite>,
+    by: By<'_>,
+    action: &'static str,
+    job: JobId,
+    detail: Value,
+    now: i64,
+) -> Result<(), JobsError> {
+    let target = job.to_string();
+    Ledger::record_at(tx, &by.act(action, &target, detail), Outcome::Done, now).await?;
+    Ok(())
 }
 
 async fn lease_of(
