@@ -12,6 +12,8 @@ export const HEADERS = { 'X-Requested-With': 'XMLHttpRequest', Accept: 'applicat
 const TOKEN = 'X-CSRF-Token';
 /** Takes the token along that changes need; every answer carries it. */
 export const learn = (token) => { if (token) HEADERS[TOKEN] = token; };
+/** Makes the next change ask for its token: who is signed in may be another. */
+export const unlearn = () => { delete HEADERS[TOKEN]; known.delete('/me'); };
 /** Resolves once changes may be sent. */
 export const ready = async () => HEADERS[TOKEN] || send('GET', '/me');
 

@@ -1,15 +1,17 @@
 // Owns: the standing with the server (signed out, away, full) and its banner. Never: rows. Used by: row, watch, upload, main.
-import { onAnswer } from './api.js';
+import { onAnswer, send, unlearn } from './api.js';
 import { banner } from './layer.js';
 import { forgetAll, recall, remember } from './memory.js';
 import { act, banner as words } from './words.js';
 
-const ICONS = { full: 'clock', away: 'off', offline: 'off', disk: 'disk', signin: 'lock' }; // by rank, lowest first
+const ICONS = { full: 'clock', away: 'off', offline: 'off', disk: 'disk', signin: 'lock', other: 'lock' }; // by rank, lowest first
 const RANK = Object.keys(ICONS);
 const PAUSES = [1, 2, 4, 8, 15, 30];
 const listeners = [];
 let held = null; // {why, until in ms}; past it is being tried, and the banner stays a little
 let fails = 0;
+let owner; // whose files these are
+let guest = {}; // who is signed in now
 
 export const onHold = (listener) => listeners.push(listener);
 /** How many files wait; set by the upload line. */
@@ -19,7 +21,7 @@ export const blocked = () => held?.until > Date.now() && held.why;
 
 /** Pauses sending until it is released or `seconds` are over; a reason of higher rank stays. */
 function hold(why, seconds = Infinity) {
-	if (blocked() && RANK.indexOf(held.why) > RANK.indexOf(why)) return;
+	if (blocked() && why !== 'signin' && RANK.indexOf(held.why) > RANK.indexOf(why)) return;
 	held = { why, until: Date.now() + seconds * 1000 };
 	changed();
 }
@@ -46,11 +48,11 @@ function changed() {
 }
 function draw() {
 	const { why: key, until } = held || {};
-	const action = key === 'signin' ? act.signin : until < Infinity && act.now;
-	const login = `/login?next=${location.pathname}`; // in a new tab where there may be one: this one holds the files
-	const onclick = key === 'signin' ? () => open(login) || location.assign(login) : tryNow;
+	const login = { signin: '/login/done', other: guest.method === 'access' ? '/cdn-cgi/access/logout' : '/login?next=/login/done' }[key];
+	const action = login ? act.signin : until < Infinity && act.now;
+	const onclick = login ? () => open(login) || location.reload() : tryNow; // a new tab where there may be one: this one holds the files
 	const silent = !key || (key === 'away' && fails < 2);
-	banner(silent ? null : { key, icon: ICONS[key], text: words[key](Math.ceil((until - Date.now()) / 1000), waiting.count()), action, onclick });
+	banner(silent ? null : { key: login ? 'signin' : key, icon: ICONS[key], text: key === 'other' ? words.other(guest.email, owner) : words[key](Math.ceil((until - Date.now()) / 1000), waiting.count()), action, onclick });
 }
 
 /** Pauses for 401, 429, 503, 507 and silence; true when to be tried again. */
@@ -63,11 +65,24 @@ export function judge({ code, status, wait }) {
 	else if (!blocked()) hold('away', PAUSES[Math.min(fails++, 5)]);
 	return true;
 }
-/** Binds what is remembered to an account; another account's memory is wiped. */
-export function bind(owner) {
+/** Somebody has signed in in another tab: goes on if it is who this one belongs to. */
+async function goOn() {
+	unlearn();
+	const me = await send('GET', '/me').catch(() => null);
+	if (me && bind(me)) release('signin', 'other');
+}
+/** Binds this tab and what is remembered to an account, and wipes another's memory; false when it is another's tab. */
+export function bind(account) {
+	guest = account;
+	owner ||= guest.email;
+	if (guest.email !== owner) {
+		hold('other');
+		return false;
+	}
 	const hash = [...owner].reduce((sum, char) => (Math.imul(sum, 33) ^ char.codePointAt(0)) >>> 0, 5381);
 	if (recall('who') !== hash) forgetAll();
 	remember('who', hash);
+	return true;
 }
 export function begin() {
 	onAnswer((error) => {
@@ -79,8 +94,9 @@ export function begin() {
 	});
 	addEventListener('offline', () => hold('offline'));
 	addEventListener('online', () => { release('offline'); tryNow(); });
-	document.addEventListener('visibilitychange', () => document.hidden || !/away|signin/.test(held?.why) || tryNow());
+	document.addEventListener('visibilitychange', () => document.hidden || ({ away: tryNow, signin: goOn, other: goOn })[held?.why]?.());
 	// Signing out: what an answer still on its way writes goes too.
 	document.addEventListener('submit', ({ target }) => target.matches('[action="/logout"]') && (forgetAll(), addEventListener('pagehide', forgetAll)));
+	new BroadcastChannel('am').onmessage = goOn;
 	setInterval(tick, 250);
 }

@@ -23,7 +23,7 @@ document.addEventListener('visibilitychange', nudge);
 /** Asks for the list and the open job page; the first answer restores the rows. */
 async function turn() {
 	let job;
-	if (!busy && !/signin|offline|away/.test(blocked())) {
+	if (!busy && !/signin|other|offline|away/.test(blocked())) {
 		busy = true;
 		try {
 			await askList();
@@ -40,7 +40,7 @@ const running = () => rows.filter((row) => row.job && !isOver(row));
 async function askList() {
 	const asked = rows.filter(({ job, phase }) => job && phase !== 'deleted');
 	const { jobs, total } = await send('GET', '/jobs?limit=100');
-	if (jobs[0]) bind(jobs[0].owner);
+	if ((jobs[0] || !restored) && !bind(jobs[0] ? { email: jobs[0].owner } : await send('GET', '/me'))) return;
 	if (!restored) restore(jobs);
 	restored = true;
 	const listed = new Map(jobs.map((job) => [job.id, job]));

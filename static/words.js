@@ -9,7 +9,7 @@ export const state = {
 	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing', copying: 'Copying',
 	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
 };
-export const why = { signin: 'signed out', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
+export const why = { signin: 'signed out', other: 'another account', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
 /** Where a conversion failed, by the server's stage. */
 export const stage = (at) => at && `while ${at === 'finishing' ? 'writing' : at}`;
 export const row = {
@@ -39,6 +39,7 @@ export const veil = (n, to) => (n ? `${count(n, 'file')} to ${to}` : `To ${to}`)
 const next = (s) => (s > 0 ? `next try in ${s}\xa0s` : 'trying now');
 export const banner = {
 	signin: () => 'Your sign-in has run out. Nothing is lost; uploads go on as soon as you are back in.',
+	other: (guest, owner) => `You are now signed in as ${guest}; these files belong to ${owner}.`,
 	disk: (s) => `The server’s disk is full. Uploads wait here, ${next(s)}. Deleting old results makes room.`,
 	offline: () => 'You are offline. Uploaded files are kept; the rest goes on by itself.',
 	away: (s) => `The server does not answer; ${next(s)}.`,

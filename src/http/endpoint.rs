@@ -25,6 +25,8 @@ pub enum Endpoint {
     Download,
     /// The sign-in page.
     LoginPage,
+    /// Where a tab ends up that was opened to sign in again.
+    LoginDone,
     /// Spends a sign-in link.
     Login,
     /// Ends the session.
@@ -132,7 +134,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 41] = [
+pub const TABLE: [Row; 42] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -141,6 +143,7 @@ pub const TABLE: [Row; 41] = [
     row(Endpoint::Download, Method::GET, "/download/{id}"),
     row(Endpoint::LoginPage, Method::GET, "/login"),
     row(Endpoint::Login, Method::POST, "/login"),
+    row(Endpoint::LoginDone, Method::GET, "/login/done"),
     row(Endpoint::Logout, Method::POST, "/logout"),
     row(Endpoint::Health, Method::GET, "/healthz"),
     row(Endpoint::Health, Method::GET, "/health"),
@@ -195,6 +198,7 @@ impl Endpoint {
             | Self::Site
             | Self::UploadPage
             | Self::UploadView
+            | Self::LoginDone
             | Self::ApiRoot
             | Self::Formats
             | Self::Me
@@ -245,6 +249,7 @@ impl Endpoint {
             | Self::Status
             | Self::Download
             | Self::LoginPage
+            | Self::LoginDone
             | Self::Health
             | Self::Ready
             | Self::Asset

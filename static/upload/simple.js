@@ -1,5 +1,6 @@
 // Owns: one file in one POST, with its progress. Never: when, or what a failure means. Used by: upload/line.
 import { ApiError, HEADERS, errorFrom, learn, ready, send } from '../api.js';
+import { bind } from '../session.js';
 
 /** Sends a file behind its options; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort. */
 export function sendFile(file, fields, on) {
@@ -17,7 +18,7 @@ export function sendFile(file, fields, on) {
 		// A 200 without a job is a sign-in page that was redirected to.
 		if (id) on.done(id);
 		// Signed in anew meanwhile: the token of the session before is none.
-		else if (status === 403 && text.includes('csrf_failed') && again--) begin(send('GET', '/me'));
+		else if (status === 403 && text.includes('csrf_failed') && again--) begin(send('GET', '/me').then((me) => bind(me) || Promise.reject(errorFrom(401))));
 		else on.fail(errorFrom(status === 200 ? 401 : status, text, request.getResponseHeader('Retry-After')));
 	};
 	request.onerror = () => on.fail(new ApiError({}));

@@ -100,6 +100,24 @@ test('usage_adds_up_and_a_profile_is_kept', async () => {
 	await page.context().close();
 });
 
+test('signing_in_again_in_another_tab_lets_this_one_go_on', async () => {
+	const [phone, desk] = [await ann({ at: '/upload/account' }), await ann()];
+	await phone.getByRole('link', { name: 'Convert' }).click();
+	await phone.locator('#target .panel button').first().waitFor();
+	await desk.getByRole('link', { name: 'Signed-in devices' }).click();
+	await desk.getByRole('button', { name: 'End all others' }).click();
+	await until(async () => await desk.locator('.parts li').count() === 1, 'one is left');
+	await phone.setInputFiles('#pick', w.wav('again.wav', 1));
+	await phone.locator('#banner').getByText('Your sign-in has run out').waitFor();
+	const [tab] = await Promise.all([phone.context().waitForEvent('page'), phone.getByRole('button', { name: 'Sign in again' }).click()]);
+	await tab.getByLabel('E-mail').fill('ann@example.org');
+	await tab.getByLabel('Password').fill(PASSWORD);
+	await Promise.all([tab.waitForEvent('close'), tab.getByRole('button', { name: 'Sign in', exact: true }).click()]);
+	await phase(phone, 'again.mp3', 'done');
+	assert.deepEqual(phone.faults, []);
+	await Promise.all([phone.context().close(), desk.context().close()]);
+});
+
 test('audit_is_for_admins', async () => {
 	const page = await ann();
 	await page.getByRole('link', { name: 'API keys' }).waitFor();

@@ -1,5 +1,5 @@
 // Owns: a real server, a browser, and the hands of a person: drop, paste, sign in. Never: what is expected. Used by: every test.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,20 +20,26 @@ process.on('exit', () => started.forEach(({ kill }) => kill?.()));
 export async function startServer(env = {}) {
 	const data = fs.mkdtempSync(path.join(os.tmpdir(), 'audiomill-'));
 	const [command, args] = process.env.AUDIOMILL_MOCK ? [process.execPath, [process.env.AUDIOMILL_MOCK]] : [path.resolve(HERE, process.env.AUDIOMILL_BIN || '../../target/debug/audiomill'), ['serve']];
-	const child = spawn(command, args, { env: { PATH: process.env.PATH, HOME: data, LISTEN: '127.0.0.1:0', DATA_DIR: data, LOG_LEVEL: 'warn', ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+	const settings = { PATH: process.env.PATH, HOME: data, LISTEN: '127.0.0.1:0', DATA_DIR: data, LOG_LEVEL: 'warn', ...env };
+	const child = spawn(command, args, { env: settings, stdio: ['ignore', 'ignore', 'pipe'] });
 	let said = '';
-	const link = await new Promise((resolve, reject) => {
-		const timer = setTimeout(() => reject(new Error(`no sign-in link in 30 s:\n${said}`)), 30000);
+	const { link, base } = await new Promise((resolve, reject) => {
+		const timer = setTimeout(() => reject(new Error(`no address in 30 s:\n${said}`)), 30000);
 		child.on('error', reject);
 		child.on('exit', (code) => reject(new Error(`the server ended with ${code}:\n${said}`)));
 		child.stderr.on('data', (text) => {
 			said += text;
-			const found = /http:\/\/\S+\/login\?token=[^\s"]+/.exec(said);
-			if (found) { clearTimeout(timer); resolve(found[0]); }
+			const found = /http:\/\/\S+\/login(?:\?token=\w+)?(?=\s)/.exec(said);
+			if (!found) return;
+			clearTimeout(timer);
+			// Where people can sign in without a link, none is printed.
+			const link = found[0].includes('token=') ? found[0] : execFileSync(command, ['user', 'link'], { env: settings, encoding: 'utf8' }).trim();
+			const base = /listens on (http:\S+?)(?=[,\s])/.exec(said)[1];
+			resolve({ link: base + link.slice(link.indexOf('/login')), base });
 		});
 	});
 	const server = {
-		link, base: new URL(link).origin,
+		link, base,
 		kill: () => child.kill('SIGKILL'),
 		async stop() {
 			if (!started.delete(server)) return;
@@ -64,7 +70,7 @@ export async function world(env) {
 	const made = {
 		server, browser, files, storageState,
 		/** A page in a context of its own, on the Convert page. `before(page)` may set up routes. */
-		async page({ at = '/upload', before, ...options } = {}) {
+		async page({ at = '/upload', base = server.base, before, ...options } = {}) {
 			const context = await browser.newContext({ storageState, viewport: { width: 1280, height: 900 }, ...options });
 			const page = await context.newPage();
 			page.setDefaultTimeout(15000);
@@ -79,7 +85,7 @@ export async function world(env) {
 			page.on('pageerror', (error) => page.faults.push(error.message));
 			page.on('console', (message) => /Content Security Policy|Trusted Type/i.test(message.text()) && page.faults.push(message.text()));
 			await before?.(page);
-			await page.goto(server.base + at);
+			await page.goto(base + at);
 			// Modules first, then the catalogue: once that is here the page listens for drops and picks.
 			const asked = () => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/formats'));
 			for (const end = Date.now() + 3000; Date.now() < end && !(await page.evaluate(asked));) await page.waitForTimeout(50);

@@ -13,7 +13,7 @@ const LAYERS = [
 	['api', 'session', 'store', 'announce', 'signal', 'layer'],
 	['wave', 'peaks', 'player', 'curl', 'target', 'row', 'intake', 'watch', 'upload/line', 'upload/simple', 'views/words', 'views/part'],
 	['views/convert', 'views/job', 'views/account', 'views/admin'],
-	['main', 'early'],
+	['main', 'early', 'login-done'],
 ];
 // Inside a layer, and into parts from a view or the entry, only these.
 const EDGES = {
@@ -46,15 +46,15 @@ test('grows_no_further_from_its_budget', () => {
 	const bytes = (files) => files.reduce((sum, file) => sum + fs.statSync(path.join(STATIC, file)).size, 0);
 	const total = bytes(all.filter((file) => /\.(js|css)$/.test(file)));
 	const convert = bytes(modules.filter((file) => !/^views\/(?!convert)/.test(file)));
-	assert.ok(total <= 127200, `${total} bytes of .js and .css`);
-	assert.ok(convert <= 87700, `${convert} bytes of JavaScript on the convert page`);
+	assert.ok(total <= 128900, `${total} bytes of .js and .css`);
+	assert.ok(convert <= 89200, `${convert} bytes of JavaScript on the convert page`);
 });
 test('every_module_opens_with_owns_never_used_by', () => {
 	for (const file of [...modules, 'app.css']) assert.match(read(file).split('\n')[0], /Owns: .+ Never: .+ Used by: /, file);
 });
 test('nothing_in_the_source_needs_a_looser_policy', () => {
 	for (const file of modules) assert.doesNotMatch(read(file), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?:\/\/(?!www\.w3\.org)/, file);
-	for (const file of ['index.html', 'login.html']) assert.doesNotMatch(read(file), /\sstyle=|<style|\son\w+=|<script(?![^>]+src=)/, file);
+	for (const file of ['index.html', 'login.html', 'done.html']) assert.doesNotMatch(read(file), /\sstyle=|<style|\son\w+=|<script(?![^>]+src=)/, file);
 	assert.doesNotMatch(read('app.css'), /(margin|padding|border)-(left|right)|[^-](left|right):/);
 });
 

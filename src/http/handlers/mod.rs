@@ -40,6 +40,7 @@ pub async fn dispatch(
     match call.endpoint {
         Endpoint::Home | Endpoint::UploadPage | Endpoint::UploadView => page::shell(),
         Endpoint::Site => site::page(server, &call).await,
+        Endpoint::LoginDone => page::signed_in(),
         Endpoint::Asset => page::asset(&call),
         Endpoint::Upload => plain::upload(server, call, body).await,
         Endpoint::Status => plain::status(server, &call).await,

@@ -10,7 +10,16 @@ use crate::http::service::Call;
 
 /// `GET /upload` and the views below it: one shell.
 pub(super) fn shell() -> Result<Response<Body>, Problem> {
-    let page = assets::document("index.html", &[])
+    document("index.html")
+}
+
+/// `GET /login/done`: tells the tab that waits, and closes itself.
+pub(super) fn signed_in() -> Result<Response<Body>, Problem> {
+    document("done.html")
+}
+
+fn document(name: &str) -> Result<Response<Body>, Problem> {
+    let page = assets::document(name, &[])
         .ok_or_else(|| Problem::new("internal", "The page is missing from this build."))?;
     Ok(html(StatusCode::OK, page))
 }
