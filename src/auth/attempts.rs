@@ -15,7 +15,7 @@ const ADDRESSES: u32 = 4;
 const LONGEST: i64 = 15 * MINUTE;
 /// Failures are forgotten after this long without another.
 const FORGOTTEN: i64 = 60 * MINUTE;
-/// Whom we count at the most; beyond it the forgotten go, and if that is not enough, all.
+/// Whom we count at the most; beyond it the forgotten go, then who does not pause, then all.
 const COUNTED: usize = 10_000;
 
 /// Refusals a minute that are written down; the log has the others. A row is for ever, and strangers
@@ -127,6 +127,10 @@ impl Attempts {
         }
         if state.failures.len() >= COUNTED {
             state.failures.retain(|_, failures| now - failures.last < FORGOTTEN);
+            // Made-up names from many addresses must not end the pause of a real one.
+            if state.failures.len() >= COUNTED {
+                state.failures.retain(|_, failures| failures.paused_until > now);
+            }
             if state.failures.len() >= COUNTED {
                 state.failures.clear();
             }
@@ -205,6 +209,23 @@ mod tests {
         attempts.succeeded(who("6.6.6.6", "eve"));
         assert!(attempts.begin(who("6.6.6.6", "dan")).is_ok());
         assert!(attempts.begin(who("6.6.6.6", "eve")).is_err());
+    }
+
+    #[test]
+    fn ten_thousand_made_up_names_do_not_end_a_pause() {
+        let attempts = Attempts::new(1, Clock::default());
+        for address in 0..4 {
+            assert!(attempts.begin(who(&format!("6.6.6.{address}"), "ann")).is_ok());
+        }
+        assert!(attempts.begin(who("7.7.7.7", "ann")).is_err(), "the account pauses");
+        let patient = Attempts { per_minute: 5, ..attempts };
+        for number in 0..COUNTED {
+            let name = format!("made up {number}");
+            assert!(patient.begin(who(&format!("host {number}"), &name)).is_ok());
+        }
+        assert!(patient.begin(who("7.7.7.7", "ann")).is_err(), "it still does");
+        let state = patient.state.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(state.failures.len() <= COUNTED + 1, "{}", state.failures.len());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::sessions::off_the_list;
 use super::store::{Account, NewAccount, Role, Store};
 use super::tokens::{self, Tokens};
 use crate::base::{Clock, Secret, hex};
-use crate::db::Database;
+use crate::db::{Database, Fault};
 use crate::ledger::{Act, Ledger, Outcome};
 use crate::outbound::OutboundError;
 
@@ -127,15 +127,31 @@ pub enum AuthError {
         "The identity provider's keys cannot be fetched, so nobody can sign in by it. Try again soon."
     )]
     ProviderUnreachable,
-    /// The database does not answer.
+    /// The disk of the database is full.
+    #[error("The server's disk is full. Deleting old results makes room.")]
+    DiskFull,
+    /// The database is locked by somebody else.
+    #[error("The server's database is busy; try again in a moment.")]
+    DatabaseBusy,
+    /// A mistake of ours.
     #[error("The server made a mistake.")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// The system gives no random bytes.
     #[error("The server made a mistake.")]
     NoRandomness,
     /// No client can be made that fetches keys.
     #[error("{0}")]
     Outbound(#[from] OutboundError),
+}
+
+impl From<sqlx::Error> for AuthError {
+    fn from(error: sqlx::Error) -> Self {
+        match Fault::of(&error) {
+            Fault::Busy => Self::DatabaseBusy,
+            Fault::Full => Self::DiskFull,
+            Fault::Other => Self::Database(error),
+        }
+    }
 }
 
 /// Who is who. Cheap to clone.
@@ -357,9 +373,12 @@ impl Auth {
             Some(account) => {
                 // An e-mail that is somebody else's here stays theirs.
                 let email = person.email.unwrap_or_default();
-                match self.0.store.account(email).await? {
-                    Some(_) => account,
-                    None => self.first_visit(issuer, person, Some(account)).await?,
+                let is_taken = self.0.store.account(email).await?.is_some();
+                // Two issuers that name the person differently would rename them with every request.
+                let is_shared = self.0.store.issuers_of(account.user).await? > 1;
+                match is_taken || is_shared {
+                    true => account,
+                    false => self.first_visit(issuer, person, Some(account)).await?,
                 }
             }
             None => self.first_visit(issuer, person, None).await?,

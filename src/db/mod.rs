@@ -17,6 +17,34 @@ const READERS: u32 = 4;
 /// How long a statement waits for another process's lock before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a failure of the database means for whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Somebody else holds its lock: to be asked again in a moment.
+    Busy,
+    /// Its disk is full.
+    Full,
+    /// A mistake of ours.
+    Other,
+}
+
+impl Fault {
+    /// What SQLite's result code says; extended ones carry it in their low byte (sqlite.org/rescode.html).
+    #[must_use]
+    pub fn of(error: &sqlx::Error) -> Self {
+        let code = match error {
+            sqlx::Error::Database(inner) => inner.code().and_then(|code| code.parse::<u32>().ok()),
+            sqlx::Error::PoolTimedOut => return Self::Busy,
+            _ => None,
+        };
+        match code.map(|code| code & 0xff) {
+            Some(5) => Self::Busy,
+            Some(13) => Self::Full,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// A SQLite database: many readers, one writer.
 ///
 /// A single writer connection makes "database is locked" impossible inside the process; every

@@ -140,6 +140,12 @@ impl Problem {
         &self.detail
     }
 
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        row_of(self.code).1
+    }
+
     /// The answer.
     #[must_use]
     pub fn into_response(self, request_id: &RequestId) -> Response<Body> {
@@ -242,6 +248,12 @@ impl From<AuthError> for Problem {
             AuthError::ProviderUnreachable => Self::new("provider_unreachable", error.to_string())
                 .with_header(RETRY_AFTER, RETRY_SOON),
             AuthError::NoSuch => Self::new("not_found", error.to_string()),
+            AuthError::DiskFull => {
+                Self::new("disk_full", error.to_string()).with_header(RETRY_AFTER, RETRY_LATER)
+            }
+            AuthError::DatabaseBusy => {
+                Self::new("database_busy", error.to_string()).with_header(RETRY_AFTER, RETRY_SOON)
+            }
             AuthError::Database(_) | AuthError::NoRandomness | AuthError::Outbound(_) => {
                 tracing::error!(%error, "signing in failed");
                 Self::new("internal", error.to_string())

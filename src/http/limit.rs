@@ -110,7 +110,7 @@ impl Refusals {
 }
 
 /// What one party has at hand: an IPv6 customer has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {

@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::limit::network;
 use super::request::origin::Peer;
 use super::response::body::{Body, BodyError};
 use super::service::Server;
@@ -279,7 +280,7 @@ impl Open {
     /// a proxy's connections are many people's.
     async fn seat(self: &Arc<Self>, peer: Peer, is_proxy: bool) -> Option<Seat> {
         if !is_proxy {
-            let own = self.taken().values().filter(|(other, _)| *other == peer).count();
+            let own = self.taken().values().filter(|(other, _)| is_of_one(*other, peer)).count();
             if own >= CONNECTIONS_OF_ONE {
                 tracing::debug!(?peer, "a peer has too many connections");
                 return None;
@@ -311,6 +312,15 @@ impl Open {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.open.taken().remove(&self.number);
+    }
+}
+
+/// Whether two peers are one party.
+fn is_of_one(one: Peer, other: Peer) -> bool {
+    match (one, other) {
+        (Peer::Address(one), Peer::Address(other)) => network(one) == network(other),
+        (Peer::UnixSocket, Peer::UnixSocket) => true,
+        (Peer::Address(_), Peer::UnixSocket) | (Peer::UnixSocket, Peer::Address(_)) => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why something asked of jobs was refused.
 
 use crate::base::ByteSize;
+use crate::db::Fault;
 use crate::media::failure::Failure;
 use crate::media::options::OptionError;
 use crate::media::plan::Unsupported;
@@ -75,18 +76,10 @@ pub enum JobsError {
 
 impl From<sqlx::Error> for JobsError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLite's result codes; extended ones carry them in their low byte.
-        const BUSY: u32 = 5;
-        const FULL: u32 = 13;
-        let code = match &error {
-            sqlx::Error::Database(inner) => inner.code().and_then(|code| code.parse::<u32>().ok()),
-            sqlx::Error::PoolTimedOut => Some(BUSY),
-            _ => None,
-        };
-        match code.map(|code| code & 0xff) {
-            Some(BUSY) => Self::DatabaseBusy,
-            Some(FULL) => Self::DiskFull,
-            _ => Self::Database(error),
+        match Fault::of(&error) {
+            Fault::Busy => Self::DatabaseBusy,
+            Fault::Full => Self::DiskFull,
+            Fault::Other => Self::Database(error),
         }
     }
 }

@@ -120,3 +120,74 @@ fn an_output_that_does_not_fit_fails_in_words_and_can_be_tried_again() {
     let smaller = client.upload("b.wav", &plain_wav(1), &[]);
     assert_eq!(client.wait(smaller.json()["job_id"].as_str().expect("an id"))["status"], "done");
 }
+
+#[test]
+fn nobody_is_signed_in_by_halves_while_the_disk_is_full() {
+    let Some(disk) = SmallDisk::mount(2) else { return };
+    let url = format!("sqlite:{}", disk.path().join("mill.db").display());
+    let server = Server::with(&[("DATABASE_URL", &url), ("REGISTRATION", "open")]);
+    let browser = server.browser();
+    let token = server.new_link().split("token=").nth(1).expect("a token").to_owned();
+    let filler = disk.path().join("filler");
+    // Filled to the last byte: the write ends in ENOSPC by design.
+    let _ = std::fs::write(&filler, vec![0; 4 << 20]);
+    let sign_in = |accept: &str| {
+        server.stranger().with("Accept", accept).post_form("/login", &format!("token={token}"))
+    };
+    // What room is left in the log of the database is used up by signing in and out.
+    let register = |number: usize| {
+        let fields =
+            format!(r#"{{"email": "p{number}@example.org", "password": "a word 4 the mill"}}"#);
+        let content = Some(("application/json", fields.as_bytes()));
+        server.stranger().request("POST", "/auth/register", content)
+    };
+    let refused = (0..200).map(register).find(|answer| answer.status != 201).expect("it is full");
+    assert_eq!((refused.status, refused.code().as_str()), (507, "disk_full"), "{}", refused.text());
+    let refused = sign_in("application/json");
+    assert_eq!((refused.status, refused.code().as_str()), (507, "disk_full"), "{}", refused.text());
+    assert!(refused.header("retry-after").is_some() && refused.header("set-cookie").is_none());
+    let page = sign_in("text/html");
+    assert!(page.status == 507 && page.text().contains("data-state=\"failed\""), "{}", page.text());
+    assert_eq!(browser.get("/api/v1/me").status, 200, "who is signed in stays so");
+    std::fs::remove_file(&filler).expect("room");
+    assert_eq!(sign_in("text/html").status, 303, "the link was not spent");
+    assert_eq!(server.client().get("/api/v1/audit?check=true").json()["chain"]["whole"], true);
+}
+
+#[test]
+fn signing_in_waits_for_a_locked_database_and_then_says_so() {
+    let server = Server::with(&[]);
+    let database = server.data().join("audiomill.db");
+    let mut other = Command::new("python3")
+        .args(["-c", LOCK])
+        .arg(&database)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    let mut locked = String::new();
+    let stdout = other.stdout.take().expect("its stdout");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut locked).expect("a line");
+    assert_eq!(locked.trim(), "locked");
+    let form = format!("token={}", server.token());
+    let refused = server.stranger().post_form("/login", &form);
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (503, "database_busy"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(server.client().get("/api/v1/me").status, 200, "what only reads is answered");
+    drop(other.stdin.take());
+    other.wait().expect("it ends");
+    assert_eq!(server.stranger().post_form("/login", &form).status, 303);
+}
+
+/// Holds the lock of a database until its stdin ends.
+const LOCK: &str = "
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute('BEGIN EXCLUSIVE')
+print('locked', flush=True)
+sys.stdin.read()
+";

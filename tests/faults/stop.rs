@@ -143,3 +143,30 @@ fn two_servers_never_share_a_folder() {
         assert!(said.contains("another audiomill is running on"), "{said}");
     }
 }
+
+#[test]
+fn who_is_just_signing_in_is_answered_before_the_end() {
+    const PASSWORD: &str = "a word 4 the mill";
+    let mut server =
+        Server::with(&[("REGISTRATION", "open"), ("LOGIN_ATTEMPTS_PER_MINUTE", "100")]);
+    let fields = format!(r#"{{"email": "ann@example.org", "password": "{PASSWORD}"}}"#);
+    let content = Some(("application/json", fields.as_bytes()));
+    assert_eq!(server.stranger().request("POST", "/auth/register", content).status, 201);
+    let form = format!("email=ann@example.org&password={}", PASSWORD.replace(' ', "+"));
+    let answers: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, form) = (server.stranger(), form.clone());
+            std::thread::spawn(move || client.post_form("/login", &form).status)
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(30));
+    server.signal("-TERM");
+    let answers: Vec<u16> =
+        answers.into_iter().map(|answer| answer.join().expect("an answer")).collect();
+    assert!(answers.iter().all(|status| *status == 303), "{answers:?}");
+    assert_eq!(server.wait_exit(Duration::from_secs(30)).code(), Some(0), "{}", server.log());
+    let server = server.restart();
+    let log = server.client().get("/api/v1/audit?action=sign_in&check=true").json();
+    assert_eq!(log["entries"].as_array().map(Vec::len), Some(4), "{log}");
+    assert_eq!(log["chain"]["whole"], true);
+}

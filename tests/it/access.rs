@@ -425,3 +425,48 @@ fn a_first_visit_many_times_at_once_is_one_account() {
     let users = server.client().get("/api/v1/users").json();
     assert_eq!(users["users"].as_array().map(Vec::len), Some(2), "Ann and the owner");
 }
+
+#[test]
+fn a_provider_that_talks_without_end_is_not_listened_to() {
+    let (old, new) = (Key::rsa("one"), Key::rsa("two"));
+    let issuer = Issuer::start(&[&old]);
+    let server = behind(&issuer, &[]);
+    let ann = with_assertion(&server, &old.sign(&issuer.person(ANN)));
+    assert_eq!(me(&ann).status, 200);
+    issuer.is_endless.store(true, Ordering::Release);
+    let bob = with_assertion(&server, &new.sign(&issuer.person("bob@example.org")));
+    assert_eq!(me(&bob).status, 401);
+    assert_eq!(me(&ann).status, 200, "known keys stay good");
+    crate::support::wait_for("it has hung up", 10, || issuer.taken.load(Ordering::Acquire) > 0);
+    let taken = issuer.taken.load(Ordering::Acquire);
+    // What lies in the sockets' buffers counts as taken.
+    assert!(taken < 16 << 20, "{taken}");
+    assert!(server.log().contains("has more than"), "{}", server.log());
+}
+
+#[test]
+fn two_issuers_that_name_a_person_differently_do_not_rename_them_in_turns() {
+    let (door, tokens) = (Key::rsa("door"), Key::rsa("tokens"));
+    let (edge, issuer) = (Issuer::start(&[&door]), Issuer::start(&[&tokens]));
+    let more = [("OIDC_ISSUER", issuer.address.as_str()), ("AUTH0_AUDIENCE", "audiomill")];
+    let server = behind(&edge, &more);
+    let by_token = |email: &str| {
+        let claims = json!({
+            "iss": issuer.address, "aud": "audiomill", "sub": "ann", "exp": now() + 60,
+            "email": email, "email_verified": true,
+        });
+        let token = format!("Bearer {}", tokens.sign(&claims));
+        me(&server.stranger().with("Authorization", &token)).json()
+    };
+    let by_door = me(&with_assertion(&server, &door.sign(&edge.person(ANN)))).json();
+    assert_eq!(by_token(ANN)["id"], by_door["id"], "one account");
+    let rows = || server.client().get("/api/v1/audit").json()["head"]["seq"].clone();
+    let before = rows();
+    for _ in 0..3 {
+        let elsewhere = by_token("ann@new.example.org");
+        assert_eq!((&elsewhere["id"], &elsewhere["email"]), (&by_door["id"], &json!(ANN)));
+        let again = me(&with_assertion(&server, &door.sign(&edge.person(ANN)))).json();
+        assert_eq!(again["email"], ANN);
+    }
+    assert_eq!(rows(), before, "nothing is written down each time");
+}

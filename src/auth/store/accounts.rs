@@ -223,6 +223,14 @@ impl Store {
         Ok(found > 0)
     }
 
+    /// How many issuers have sent somebody to this account.
+    pub(in crate::auth) async fn issuers_of(&self, user: UserId) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar("SELECT count(DISTINCT issuer) FROM identities WHERE user_id = $1")
+            .bind(user.to_string())
+            .fetch_one(self.db.reader())
+            .await
+    }
+
     /// Makes an account. `false` when the e-mail has one.
     pub(in crate::auth) async fn add_account(
         tx: &mut Tx,

@@ -38,6 +38,8 @@ enum Shown<'a> {
     Wait(u64),
     /// Somebody who is known, and why they may not come in.
     NotAllowed(&'a str),
+    /// Something of ours does not work; what.
+    Failed(&'a str),
 }
 
 /// `GET /login`: shows a button; looking at it spends nothing, so a link preview cannot either.
@@ -97,7 +99,10 @@ pub(super) async fn spend(
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
             Ok(response)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            let problem = Problem::from(error);
+            document(problem.status(), Shown::Failed(problem.detail()), "", next)
+        }
     }
 }
 
@@ -141,9 +146,10 @@ fn document(
         Shown::Access => "access",
         Shown::Wait(_) => "wait",
         Shown::NotAllowed(_) => "not_allowed",
+        Shown::Failed(_) => "failed",
     };
     let wait = if let Shown::Wait(seconds) = shown { seconds.to_string() } else { String::new() };
-    let why = if let Shown::NotAllowed(why) = shown { why } else { "" };
+    let why = if let Shown::NotAllowed(why) | Shown::Failed(why) = shown { why } else { "" };
     let values =
         [("state", state), ("token", token), ("next", next), ("wait", &wait), ("why", why)];
     let page = assets::document("login.html", &values)
