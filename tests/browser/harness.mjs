@@ -138,10 +138,11 @@ export async function drop(page, files, { until = 'drop', x = 300, y = 700 } = {
 	}
 	return session;
 }
+const named = (page, name) => page.locator(`h3[title="${name.replaceAll('"', '\\"')}"]`);
 /** The row with a name. */
-export const row = (page, name) => page.locator('.row', { has: page.locator(`h3[title="${name}"]`) });
+export const row = (page, name) => page.locator('.row', { has: named(page, name) });
 /** Waits until a row is in a phase. */
-export const phase = (page, name, wanted, timeout = 30000) => page.locator(`.row[data-phase="${wanted}"]`, { has: page.locator(`h3[title="${name}"]`) }).waitFor({ timeout });
+export const phase = (page, name, wanted, timeout = 30000) => page.locator(`.row[data-phase="${wanted}"]`, { has: named(page, name) }).waitFor({ timeout });
 /** Waits until a function gives something true; returns it. */
 export async function until(ask, what = 'it', timeout = 15000) {
 	const end = Date.now() + timeout;

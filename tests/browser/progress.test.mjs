@@ -180,6 +180,34 @@ test('download_has_the_right_name_and_length', async () => {
 	if (!process.env.AUDIOMILL_MOCK) assert.equal(download.suggestedFilename(), 'gélato & co.mp3');
 	await page.context().close();
 });
+test('a_hostile_name_and_a_hostile_title_come_back_as_text', async () => {
+	const page = await w.page();
+	const tagged = w.wav('"; x=" naïve €.wav', 2);
+	const title = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+	const list = Buffer.concat([Buffer.from('INFOINAM'), Buffer.alloc(4), Buffer.from(title.padEnd(Math.ceil((title.length + 1) / 2) * 2, '\0'))]);
+	list.writeUInt32LE(list.length - 12, 8);
+	const size = Buffer.alloc(4);
+	size.writeUInt32LE(list.length);
+	const whole = Buffer.concat([fs.readFileSync(tagged), Buffer.from('LIST'), size, list]);
+	whole.writeUInt32LE(whole.length - 8, 4);
+	fs.writeFileSync(tagged, whole);
+	let dialogs = 0;
+	page.on('dialog', (dialog) => { dialogs += 1; dialog.dismiss(); });
+	await page.setInputFiles('#pick', tagged);
+	await phase(page, '"; x=" naïve €.mp3', 'done');
+	const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download "; x=" naïve €.mp3' }).click()]);
+	assert.match(download.suggestedFilename(), /^["_]; x=["_] naïve €\.mp3$/);
+	const address = await page.locator('a[href^="/download/"]').first().getAttribute('href');
+	await page.goto(w.server.base + address.replace('download', 'upload/jobs'));
+	await page.locator('#page').getByText('naïve €').first().waitFor();
+	// The address opened as a page: a file to keep, whatever is in it.
+	const tab = await page.context().newPage();
+	tab.on('dialog', (dialog) => { dialogs += 1; dialog.dismiss(); });
+	await Promise.all([tab.waitForEvent('download'), tab.goto(w.server.base + address).catch(() => {})]);
+	assert.equal(dialogs, 0);
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
 test('player_seeks_by_pointer_and_keys', async () => {
 	const page = await w.page();
 	await page.setInputFiles('#pick', [w.wav('play a.wav', 60), w.wav('play b.wav', 60, 200)]);

@@ -18,6 +18,7 @@ mod command_line;
 mod copying;
 mod cross_origin;
 mod crowds;
+mod downloads;
 mod edge;
 mod gapless;
 mod identity;

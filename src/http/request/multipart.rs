@@ -130,6 +130,8 @@ const NAME_BYTES: usize = 255;
 /// A name for people, out of whatever a client sent: the last part of a path, without characters
 /// that hide, break lines or turn the reading direction around. Never used as a path.
 fn display_name(sent: &str) -> String {
+    // Browsers and curl write a quotation mark so (WHATWG HTML, multipart/form-data encoding).
+    let sent = sent.replace("%22", "\"");
     let last = sent.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = last
         .chars()
@@ -173,6 +175,8 @@ mod tests {
             ("a\r\nb\0.wav", "a\u{fffd}\u{fffd}b\u{fffd}.wav"),
             ("\u{202e}gpj.exe", "\u{fffd}gpj.exe"),
             ("\"quoted\".mp3", "\"quoted\".mp3"),
+            ("%22Heroes%22.mp3", "\"Heroes\".mp3"),
+            ("100%25.mp3", "100%25.mp3"),
             ("..", "upload"),
             ("", "upload"),
             ("/", "upload"),
