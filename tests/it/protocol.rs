@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::Server;
 use crate::support::recording::plain_wav;
+use crate::support::server::KEY;
 
 #[test]
 fn every_answer_carries_the_security_headers_and_a_request_id() {
@@ -50,11 +51,15 @@ fn an_unknown_method_is_405_with_the_known_ones() {
 
 #[test]
 fn a_refusal_comes_before_100_continue() {
-    let server = Server::start();
-    for (key, status) in [("wrong", 401), (crate::support::server::KEY, 413)] {
+    let (server, full) = (Server::start(), Server::with(&[("MIN_FREE_MB", "1000000000")]));
+    for (server, key, length, status) in [
+        (&server, "wrong", 1000, 401),
+        (&server, KEY, 99_999_999_999_u64, 413),
+        (&full, KEY, 1000, 507),
+    ] {
         let head = format!(
             "POST /upload HTTP/1.1\r\nHost: x\r\nx-api-key: {key}\r\nExpect: 100-continue\r\n\
-             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999999999\r\n\r\n"
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n"
         );
         let mut stream = server.client().connect();
         stream.write_all(head.as_bytes()).expect("sent");
@@ -104,10 +109,7 @@ fn a_download_that_is_broken_off_frees_its_file() {
     let before = open();
     for _ in 0..50 {
         let mut stream = client.connect();
-        let head = format!(
-            "GET /download/{id} HTTP/1.1\r\nHost: x\r\nx-api-key: {}\r\n\r\n",
-            crate::support::server::KEY
-        );
+        let head = format!("GET /download/{id} HTTP/1.1\r\nHost: x\r\nx-api-key: {}\r\n\r\n", KEY);
         stream.write_all(head.as_bytes()).expect("sent");
         let mut some = [0; 1000];
         stream.read_exact(&mut some).expect("a beginning");

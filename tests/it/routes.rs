@@ -62,6 +62,17 @@ PATCH  /api/v1/users/{id}         403 401 403 403 415 401 401 403
 GET    /api/v1/audit              403 401 403 403 200 401 401 403
 ";
 
+/// What every answer has, whatever it is.
+const ALWAYS: [&str; 7] = [
+    "cache-control",
+    "content-security-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "x-request-id",
+];
+
 #[test]
 fn every_route_answers_every_caller_as_the_table_says() {
     let signing = Key::rsa("one");
@@ -130,7 +141,11 @@ fn every_route_answers_every_caller_as_the_table_says() {
                     "expired" => assertion(&over),
                     _ => with_key(&revoked),
                 };
-                client.request(method, &path, None).status.to_string()
+                let answer = client.request(method, &path, None);
+                for name in ALWAYS {
+                    assert!(answer.header(name).is_some(), "{caller} {method} {path}: no {name}");
+                }
+                answer.status.to_string()
             })
             .collect();
         // Writing to a string cannot fail.
