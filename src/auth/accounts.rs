@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::credentials::{Caller, Principal};
+use super::credentials::{Caller, Method, Principal};
 use super::service::{Auth, AuthError, Registration};
-use super::store::{Account, AccountRow, NewAccount, Profile, Role, Store};
+use super::store::{Account, AccountRow, NewAccount, Origin, Profile, Role, Store};
 use super::{attempts::Who, sessions::network};
 use crate::base::UserId;
 use crate::ledger::{By, Outcome};
@@ -184,10 +184,19 @@ impl Auth {
     ) -> Result<bool, AuthError> {
         let found = self.store().password(&account.email).await?;
         if found.is_none_or(|(_, hash)| hash.is_none()) {
-            return Ok(true);
+            // Who signs in without one sets the first one; what was given to a script does not.
+            return match account.method {
+                Method::Access | Method::Session => Ok(true),
+                Method::Service | Method::Key | Method::Token | Method::Oidc => {
+                    Err(AuthError::NotAllowed(String::from(
+                        "The first password is set by somebody who has signed in with a browser, \
+                         or by \"audiomill user passwd\".",
+                    )))
+                }
+            };
         }
         match self.by_password(&account.email, current, caller).await {
-            Ok(_) => Ok(true),
+            Ok((_, origin)) => Ok(origin == Origin::Password),
             Err(AuthError::Unknown) => Ok(false),
             Err(error) => Err(error),
         }

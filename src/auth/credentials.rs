@@ -16,6 +16,8 @@ pub struct Credentials<'a> {
     pub assertion: Option<&'a str>,
     /// The cookie `CF_Authorization`.
     pub assertion_cookie: Option<&'a str>,
+    /// From where it comes; only to be written down.
+    pub address: Option<&'a str>,
 }
 
 /// Somebody who is known.
@@ -31,6 +33,8 @@ pub struct Principal {
     pub scopes: Scopes,
     /// The session, where one decides.
     pub session: Option<String>,
+    /// The key of ours, where one decides.
+    pub key: Option<String>,
 }
 
 /// By what a principal is known.
@@ -74,6 +78,16 @@ impl Method {
         match self {
             Self::Access | Self::Session => true,
             Self::Service | Self::Key | Self::Token | Self::Oidc => false,
+        }
+    }
+
+    /// Whether it is somebody's own proof, or a key of theirs: what another issuer gave to a script ends
+    /// with that, and so must all that is made with it.
+    #[must_use]
+    pub const fn may_make_credentials(self) -> bool {
+        match self {
+            Self::Access | Self::Session | Self::Token | Self::Key => true,
+            Self::Service | Self::Oidc => false,
         }
     }
 

@@ -9,7 +9,7 @@ use super::api_key::{NewKey, hash};
 use super::credentials::{Method, Principal};
 use super::scope::Scopes;
 use super::service::{Auth, AuthError, SEEN_STEP, millis};
-use super::store::{Found, KeyRow, NewRow};
+use super::store::{Found, KeyRow, NewRow, Store};
 use crate::base::{KeyId, UserId};
 use crate::ledger::{By, Outcome};
 
@@ -18,7 +18,7 @@ const NAME_LENGTH: usize = 100;
 /// Days of the longest key that ends at all.
 const LONGEST_DAYS: u32 = 3650;
 /// Keys of an account that are not revoked.
-const MOST: usize = 100;
+const MOST: i64 = 100;
 
 /// A key that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,10 +75,11 @@ impl Uses {
 }
 
 impl Auth {
-    /// Makes a key of an account. It may no more than the account itself.
+    /// Makes a key of an account. It may no more than whoever makes it, and ends with the key that it is
+    /// made with, if that is how.
     ///
     /// # Errors
-    /// `Invalid` for a name, scopes or days that cannot be; what the database says.
+    /// `Invalid` for a name, scopes or days that cannot be; `NotAllowed`; what the database says.
     pub async fn create_key(
         &self,
         by: By<'_>,
@@ -99,20 +100,31 @@ impl Auth {
         if request.days.is_some_and(|days| !(1..=LONGEST_DAYS).contains(&days)) {
             return Err(AuthError::Invalid(format!("A key lasts for 1 to {LONGEST_DAYS} days.")));
         }
-        let open = self.keys(owner.user).await?;
-        if open.iter().filter(|key| key.revoked_at.is_none()).count() >= MOST {
-            return Err(AuthError::Invalid(format!(
-                "An account has at most {MOST} keys: revoke one."
+        if !owner.method.may_make_credentials() {
+            return Err(AuthError::NotAllowed(String::from(
+                "A key is made by somebody who has signed in here, or with a key of theirs.",
             )));
         }
         let NewKey { key, prefix } = NewKey::generate(&self.inner().random)?;
         let now = self.now();
-        let expires_at = request.days.map(|days| now + i64::from(days) * 24 * 3_600_000);
+        let wanted = request.days.map(|days| now + i64::from(days) * 24 * 3_600_000);
         let id = KeyId::generate();
         let scopes = request.scopes.to_string();
         let mut tx = self.store().begin().await?;
+        if Store::open_keys(&mut tx, owner.user).await? >= MOST {
+            return Err(AuthError::Invalid(format!(
+                "An account has at most {MOST} keys: revoke one."
+            )));
+        }
+        // No key outlives the one that made it.
+        let until = match &owner.key {
+            Some(maker) => Store::end_of_key(&mut tx, maker).await?,
+            None => None,
+        };
+        let expires_at = wanted.into_iter().chain(until).min();
         let row = NewRow {
             id,
+            made_by: owner.key.as_deref(),
             user: owner.user,
             prefix: &prefix,
             hash: &hash(&key),
@@ -138,7 +150,7 @@ impl Auth {
         Ok(self.store().keys(user).await?)
     }
 
-    /// Ends a key for good; the next request with it is refused.
+    /// Ends a key for good, and those made with it; the next request with them is refused.
     ///
     /// # Errors
     /// `NoSuch` when the account has none such that is not revoked.
@@ -185,7 +197,8 @@ impl Auth {
         }
         self.check_list(&account).await?;
         // A right that the account has lost is the key's no longer.
-        Ok(self.principal(&account, Method::Key, scopes.parse().unwrap_or_default()))
+        let principal = self.principal(&account, Method::Key, scopes.parse().unwrap_or_default());
+        Ok(Principal { key: Some(key), ..principal })
     }
 
     /// Writes down what was counted: before the process ends.

@@ -12,6 +12,7 @@ mod jwt;
 mod keys;
 mod oidc;
 mod password;
+mod people;
 mod scope;
 mod service;
 mod sessions;

@@ -45,7 +45,12 @@ impl Oidc {
     /// Whom a token is about. Where it names scopes of ours it has those, else those of anybody.
     pub(super) async fn bearer(&self, token: &str) -> Result<Bearer, TokenError> {
         let claims = self.0.verify(token).await?;
-        let subject = claims.sub.clone().filter(|subject| !subject.is_empty());
+        // At most 255 ASCII characters (OpenID Connect Core, section 2); it becomes part of a name.
+        let is_subject = |subject: &String| {
+            (1..=255).contains(&subject.len())
+                && subject.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        };
+        let subject = claims.sub.clone().filter(is_subject);
         let subject = subject.ok_or(TokenError::Invalid)?;
         // For several audiences, it says to whom it was given (OpenID Connect Core, section 2).
         if claims.aud.len() > 1 && claims.azp.as_deref().is_none_or(str::is_empty) {

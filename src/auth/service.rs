@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::{digest, hmac};
 
 use super::access::{Access, AccessSettings, Visitor};
 use super::api_key::MARK;
@@ -14,13 +14,14 @@ use super::jwt::{TokenError, claimed_issuer};
 use super::keys::Uses;
 use super::oidc::{Oidc, OidcSettings};
 use super::password::Passwords;
+use super::people::Person;
 use super::scope::Scopes;
 use super::sessions::off_the_list;
-use super::store::{Account, NewAccount, Role, Store};
+use super::store::{Account, Role, Store};
 use super::tokens::{self, Tokens};
 use crate::base::{Clock, Secret, hex};
 use crate::db::{Database, Fault};
-use crate::ledger::{Act, Ledger, Outcome};
+use crate::ledger::{By, Ledger, Outcome};
 use crate::outbound::OutboundError;
 
 /// What signing in goes by.
@@ -186,7 +187,19 @@ impl Auth {
     pub async fn open(db: Database, settings: Settings, clock: Clock) -> Result<Self, AuthError> {
         let ledger = Ledger::new(db.clone(), clock.clone());
         let store = Store::new(db);
-        let owner = store.ensure_owner(&settings.owner_email, clock.wall_ms()).await?;
+        let (owner, is_taken_over) =
+            store.ensure_owner(&settings.owner_email, clock.wall_ms()).await?;
+        if is_taken_over {
+            let by = By { actor: "start", method: "command_line", address: None };
+            let act = by.act("account.take_over", &owner.email, serde_json::json!({}));
+            ledger.note(&act, Outcome::Done).await?;
+        }
+        if owner.disabled {
+            tracing::warn!(
+                email = owner.email,
+                "the owner's account is disabled; \"audiomill user enable\" opens it"
+            );
+        }
         let keys: Vec<hmac::Key> = std::iter::once(&settings.secret)
             .chain(&settings.previous_secret)
             .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
@@ -258,12 +271,16 @@ impl Auth {
     /// `Unknown`, `NotAllowed`, `ProviderUnreachable`, or what the database says.
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, AuthError> {
         if let Some(explicit) = credentials.api_key.or(credentials.bearer) {
-            return self.by_explicit(explicit).await;
+            return self.by_explicit(explicit, credentials.address).await;
         }
         match self.by_assertion(&credentials).await {
             Ok(Some(principal)) => {
-                if let (true, Some(session)) = (principal.method.is_person(), credentials.session) {
-                    self.end_foreign_session(session, &principal).await?;
+                // A cookie may have been put there by a page of a neighbouring name.
+                let is_of_the_edge = credentials.assertion.is_some();
+                if let (true, true, Some(session)) =
+                    (is_of_the_edge, principal.method.is_person(), credentials.session)
+                {
+                    self.end_foreign_session(session, &principal, credentials.address).await?;
                 }
                 return Ok(principal);
             }
@@ -279,28 +296,40 @@ impl Auth {
         }
     }
 
-    async fn by_explicit(&self, credential: &str) -> Result<Principal, AuthError> {
+    async fn by_explicit(
+        &self,
+        credential: &str,
+        address: Option<&str>,
+    ) -> Result<Principal, AuthError> {
         if credential.starts_with(MARK) {
             return self.by_api_key(credential).await;
         }
-        if let Ok(principal) = self.by_static_key(credential) {
-            return Ok(principal);
+        if self.is_static_key(credential) {
+            return self.by_static_key().await;
         }
         // Each verifier takes the tokens of its own issuer alone, whatever they say.
         let issuer = claimed_issuer(credential).ok_or(AuthError::Unknown)?;
         match &self.0.oidc {
             _ if issuer == tokens::ISSUER => self.by_own_token(credential).await,
-            Some(oidc) if issuer == oidc.issuer().name() => self.by_oidc(oidc, credential).await,
+            Some(oidc) if issuer == oidc.issuer().name() => {
+                self.by_oidc(oidc, credential, address).await
+            }
             Some(_) | None => Err(AuthError::Unknown),
         }
     }
 
-    fn by_static_key(&self, key: &str) -> Result<Principal, AuthError> {
-        let (tag, hmac_key) =
-            self.0.static_key.as_ref().zip(self.0.keys.first()).ok_or(AuthError::Unknown)?;
-        // Both sides go through the keyed hash, so the comparison takes the same time for any key.
-        hmac::verify(hmac_key, key.as_bytes(), tag.as_ref()).map_err(|_| AuthError::Unknown)?;
-        Ok(self.principal(&self.0.owner, Method::Key, Scopes::ALL))
+    /// Both sides go through the keyed hash, so the comparison takes the same time for any key.
+    fn is_static_key(&self, key: &str) -> bool {
+        let known = self.0.static_key.as_ref().zip(self.0.keys.first());
+        known.is_some_and(|(tag, hash)| hmac::verify(hash, key.as_bytes(), tag.as_ref()).is_ok())
+    }
+
+    async fn by_static_key(&self) -> Result<Principal, AuthError> {
+        let owner = self.0.store.account(&self.0.owner.email).await?.ok_or(AuthError::Unknown)?;
+        if owner.disabled {
+            return Err(disabled(&owner.email));
+        }
+        Ok(self.principal(&owner, Method::Key, Scopes::ALL))
     }
 
     /// Whom Cloudflare Access sends; nobody where it is not set up or says nothing.
@@ -331,9 +360,17 @@ impl Auth {
                          Its owner can put it into ALLOWED_EMAILS."
                     )));
                 }
-                let person =
-                    Person { subject: &subject, email: Some(&email), method: Method::Access };
-                let account = self.account_of_person(access.issuer().name(), person).await?;
+                let account = self
+                    .account_of_person(Person {
+                        issuer: access.issuer().name(),
+                        subject: &subject,
+                        email: Some(&email),
+                        method: Method::Access,
+                        address: credentials.address,
+                    })
+                    .await?;
+                // Under another e-mail than the one that was just found on it.
+                self.check_list(&account).await?;
                 Ok(Some(self.principal(&account, Method::Access, Scopes::ALL)))
             }
             Visitor::Service { client_id } => {
@@ -343,128 +380,29 @@ impl Auth {
                          ACCESS_SERVICE_TOKENS, or send an API key."
                     ))
                 })?;
-                let account = self.account_of_service(email).await?;
+                let account = self.account_of_service(email, credentials.address).await?;
                 Ok(Some(self.principal(&account, Method::Service, Scopes::ALL)))
             }
         }
     }
 
-    async fn by_oidc(&self, oidc: &Oidc, token: &str) -> Result<Principal, AuthError> {
+    async fn by_oidc(
+        &self,
+        oidc: &Oidc,
+        token: &str,
+        address: Option<&str>,
+    ) -> Result<Principal, AuthError> {
         let bearer = oidc.bearer(token).await?;
-        let person = Person {
-            subject: &bearer.subject,
-            email: bearer.email.as_deref(),
-            method: Method::Oidc,
-        };
-        let account = self.account_of_person(oidc.issuer().name(), person).await?;
+        let account = self
+            .account_of_person(Person {
+                issuer: oidc.issuer().name(),
+                subject: &bearer.subject,
+                email: bearer.email.as_deref(),
+                method: Method::Oidc,
+                address,
+            })
+            .await?;
         Ok(self.principal(&account, Method::Oidc, bearer.scopes))
-    }
-
-    /// The account of a person whom an issuer vouches for. The first visit makes it, or finds the one
-    /// that has the e-mail; later ones go by the subject, which no issuer gives to anybody else.
-    async fn account_of_person(
-        &self,
-        issuer: &str,
-        person: Person<'_>,
-    ) -> Result<Account, AuthError> {
-        let known = self.0.store.account_of_identity(issuer, person.subject).await?;
-        let account = match known {
-            Some(account) if person.email.is_none_or(|email| account.email == email) => account,
-            Some(account) => {
-                // An e-mail that is somebody else's here stays theirs.
-                let email = person.email.unwrap_or_default();
-                let is_taken = self.0.store.account(email).await?.is_some();
-                // Two issuers that name the person differently would rename them with every request.
-                let is_shared = self.0.store.issuers_of(account.user).await? > 1;
-                match is_taken || is_shared {
-                    true => account,
-                    false => self.first_visit(issuer, person, Some(account)).await?,
-                }
-            }
-            None => self.first_visit(issuer, person, None).await?,
-        };
-        if account.disabled {
-            return Err(disabled(&account.email));
-        }
-        Ok(account)
-    }
-
-    async fn first_visit(
-        &self,
-        issuer: &str,
-        person: Person<'_>,
-        known: Option<Account>,
-    ) -> Result<Account, AuthError> {
-        let now = self.now();
-        let email = match person.email {
-            Some(email) => email.to_owned(),
-            None => made_up_name(issuer, person.subject),
-        };
-        let mut tx = self.0.store.begin().await?;
-        let act = |action| Act {
-            actor: Some(&email),
-            method: person.method.as_str(),
-            action,
-            target: Some(&email),
-            ..Act::default()
-        };
-        if let Some(account) = known {
-            // The same person under another e-mail, unless that one is somebody else's here.
-            if Store::rename(&mut tx, account.user, &email).await? {
-                self.0.ledger.record(&mut tx, &act("account.rename"), Outcome::Done).await?;
-                tx.commit().await?;
-                return Ok(Account { email, ..account });
-            }
-            return Ok(account);
-        }
-        let action = match Store::account_in(&mut tx, &email).await? {
-            Some(found) if found.proven => "account.link",
-            Some(found) => {
-                Store::take_over(&mut tx, found.user, now).await?;
-                "account.take_over"
-            }
-            None => {
-                let new = NewAccount::proven(&email, self.now());
-                Store::add_account(&mut tx, &new).await?;
-                "account.create"
-            }
-        };
-        let account = Store::account_in(&mut tx, &email).await?.ok_or(sqlx::Error::RowNotFound)?;
-        Store::add_identity(&mut tx, issuer, person.subject, account.user, now).await?;
-        self.0.ledger.record(&mut tx, &act(action), Outcome::Done).await?;
-        tx.commit().await?;
-        tracing::info!(user = %account.user, action, "somebody came for the first time");
-        Ok(account)
-    }
-
-    /// The account that a service token acts as; it is made when the settings name one that is not there.
-    async fn account_of_service(&self, email: &str) -> Result<Account, AuthError> {
-        let account = match self.0.store.account(email).await? {
-            Some(account) if account.proven => account,
-            Some(account) => {
-                let mut tx = self.0.store.begin().await?;
-                Store::take_over(&mut tx, account.user, self.now()).await?;
-                tx.commit().await?;
-                Account { proven: true, ..account }
-            }
-            None => {
-                let mut tx = self.0.store.begin().await?;
-                let new = NewAccount::proven(email, self.now());
-                Store::add_account(&mut tx, &new).await?;
-                let account = Store::account_in(&mut tx, email).await?;
-                let act = Act {
-                    actor: Some(email),
-                    method: Method::Service.as_str(),
-                    action: "account.create",
-                    target: Some(email),
-                    ..Act::default()
-                };
-                self.0.ledger.record(&mut tx, &act, Outcome::Done).await?;
-                tx.commit().await?;
-                account.ok_or(sqlx::Error::RowNotFound)?
-            }
-        };
-        if account.disabled { Err(disabled(&account.email)) } else { Ok(account) }
     }
 
     /// An account acting by `method` with at most these rights.
@@ -475,6 +413,7 @@ impl Auth {
             method,
             scopes: self.role(account).scopes().and(most),
             session: None,
+            key: None,
         }
     }
 
@@ -529,22 +468,6 @@ impl Auth {
     }
 }
 
-/// What an account is called whose e-mail nobody vouches for: no address, so that it is never taken
-/// for anybody's, and another one for each subject.
-fn made_up_name(issuer: &str, subject: &str) -> String {
-    let host = issuer.split("://").last().unwrap_or_default().trim_end_matches('/');
-    let hash = digest::digest(&digest::SHA256, format!("{issuer} {subject}").as_bytes());
-    format!("oidc:{subject}@{host}:{}", hex(&hash.as_ref()[..4]))
-}
-
-/// Somebody an issuer vouches for.
-#[derive(Clone, Copy)]
-struct Person<'a> {
-    subject: &'a str,
-    email: Option<&'a str>,
-    method: Method,
-}
-
 pub(super) fn disabled(email: &str) -> AuthError {
     AuthError::NotAllowed(format!("The account {email} is disabled."))
 }
@@ -577,7 +500,7 @@ mod tests {
 
     use super::*;
     use crate::auth::{Caller, CreatedKey, KeyRequest, Scopes};
-    use crate::ledger::{By, Selection};
+    use crate::ledger::Selection;
 
     async fn auth() -> (tempfile::TempDir, Auth, Arc<std::sync::atomic::AtomicI64>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -613,7 +536,7 @@ mod tests {
             matches!(auth.sign_in(&token, &Caller::default()).await, Err(AuthError::Unknown)),
             "spent"
         );
-        auth.sign_out(BY, &id).await.expect("signed out");
+        auth.sign_out(&id, None).await.expect("signed out");
         assert!(matches!(auth.authenticate(session(&id)).await, Err(AuthError::Unknown)));
     }
 

@@ -11,7 +11,7 @@ use super::attempts::Who;
 use super::credentials::{Caller, Method, Principal};
 use super::scope::Scopes;
 use super::service::{Auth, AuthError, Purpose, SEEN_STEP, disabled, millis};
-use super::store::{Account, NewAccount, NewSession, Origin, SessionRow, Store};
+use super::store::{Account, NewSession, Origin, SessionRow, Store};
 use crate::base::hex;
 use crate::ledger::{Act, By, Outcome};
 
@@ -86,6 +86,7 @@ impl Auth {
         caller: &Caller<'_>,
     ) -> Result<String, AuthError> {
         let (account, origin) = self.by_password(email, password, caller).await?;
+        self.check_list(&account).await?;
         let mut tx = self.store().begin().await?;
         let session = self.open_session(&mut tx, &account, origin, caller).await?;
         tx.commit().await?;
@@ -117,8 +118,9 @@ impl Auth {
         let is_own = self.inner().passwords.verify(password, hash).await?;
         let (account, origin) = match (account, is_own, is_form) {
             (Some(account), true, _) => (account, Origin::Password),
-            (Some(account), false, true) => (account, Origin::Form),
-            (None, _, true) => (self.add_person(&email).await?, Origin::Form),
+            (Some(account), false, true) if account.proven => (account, Origin::Form),
+            (Some(_), false, true) => (self.person_of_form(&email, caller).await?, Origin::Form),
+            (None, _, true) => (self.person_of_form(&email, caller).await?, Origin::Form),
             (Some(_) | None, _, _) => {
                 self.refuse_sign_in(caller, "password", Some(&email)).await?;
                 return Err(AuthError::Unknown);
@@ -132,7 +134,7 @@ impl Auth {
         Ok((account, origin))
     }
 
-    /// The form's password is for development: never through anything that forwards.
+    /// The form's password is for development: never through anything that forwards, nor from elsewhere.
     fn is_form_password(&self, email: &str, password: &str, caller: &Caller<'_>) -> bool {
         let settings = &self.inner().settings;
         let Some(secret) = &settings.form_password else { return false };
@@ -140,24 +142,25 @@ impl Auth {
         let given = self.hash(Purpose::Form, password);
         bool::from(right.ct_eq(&given))
             && !caller.is_forwarded
+            && is_near(caller.address)
             && settings.allowed_emails.iter().any(|allowed| allowed == email)
     }
 
-    async fn add_person(&self, email: &str) -> Result<Account, AuthError> {
+    /// The account of somebody on the list who comes by the form.
+    async fn person_of_form(&self, email: &str, caller: &Caller<'_>) -> Result<Account, AuthError> {
         let mut tx = self.store().begin().await?;
-        let new = NewAccount::proven(email, self.now());
-        Store::add_account(&mut tx, &new).await?;
+        let (account, action) = self.found_or_made(&mut tx, email).await?;
         let act = Act {
             actor: Some(email),
             method: Origin::Form.as_str(),
-            action: "account.create",
+            address: caller.address,
+            action,
             target: Some(email),
             ..Act::default()
         };
         self.ledger().record(&mut tx, &act, Outcome::Done).await?;
-        let account = Store::account_in(&mut tx, email).await?;
         tx.commit().await?;
-        Ok(account.ok_or(sqlx::Error::RowNotFound)?)
+        Ok(account)
     }
 
     async fn open_session(
@@ -244,13 +247,14 @@ impl Auth {
         &self,
         secret: &str,
         person: &Principal,
+        address: Option<&str>,
     ) -> Result<(), AuthError> {
         let other = match self.by_session(secret).await {
             Ok(other) if other.user != person.user => other,
             Ok(_) | Err(AuthError::Unknown | AuthError::NotAllowed(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let by = By { actor: &person.email, method: person.method.as_str(), address: None };
+        let by = By { actor: &person.email, method: person.method.as_str(), address };
         let id = other.session.unwrap_or_default();
         match self.end_session_of(by, other.user, &id).await {
             Ok(()) | Err(AuthError::NoSuch) => Ok(()),
@@ -258,21 +262,21 @@ impl Auth {
         }
     }
 
-    /// Ends the session of this cookie; one that is unknown has ended already.
+    /// Ends the session of this cookie, whoever else the request may be; one that is unknown has ended
+    /// already.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn sign_out(&self, by: By<'_>, secret: &str) -> Result<(), AuthError> {
-        match self.by_session(secret).await {
-            Ok(Principal { user, session: Some(id), .. }) => {
-                match self.end_session_of(by, user, &id).await {
-                    Ok(()) | Err(AuthError::NoSuch) => Ok(()),
-                    Err(error) => Err(error),
-                }
+    /// What the database says: then it has not ended.
+    pub async fn sign_out(&self, secret: &str, address: Option<&str>) -> Result<(), AuthError> {
+        let mut tx = self.store().begin().await?;
+        for hash in self.hashes(Purpose::Session, secret) {
+            if let Some((id, email)) = Store::end_session_of(&mut tx, &hash).await? {
+                let by = By { actor: &email, method: Method::Session.as_str(), address };
+                let act = by.act("session.end", &id, json!({}));
+                self.ledger().record(&mut tx, &act, Outcome::Done).await?;
             }
-            Ok(_) | Err(AuthError::Unknown | AuthError::NotAllowed(_)) => Ok(()),
-            Err(error) => Err(error),
         }
+        Ok(tx.commit().await?)
     }
 
     /// Sessions of the caller that are good, the one used last first.
@@ -362,6 +366,12 @@ pub(super) fn network(address: Option<&str>) -> String {
         Some(IpAddr::V4(address)) => address.to_string(),
         None => String::from("here"),
     }
+}
+
+/// Whether an address is this machine's; a socket's peer has none.
+fn is_near(address: Option<&str>) -> bool {
+    let address = address.and_then(|address| address.parse::<IpAddr>().ok());
+    address.is_none_or(|address| address.to_canonical().is_loopback())
 }
 
 pub(super) fn off_the_list(email: &str) -> AuthError {

@@ -154,6 +154,7 @@ impl Auth {
         if origin == Origin::Form {
             return Err(AuthError::Unknown);
         }
+        self.check_list(&account).await?;
         let family = Uuid::new_v4().to_string();
         let refresh_id = Uuid::new_v4().to_string();
         let now = self.now();

@@ -78,15 +78,19 @@ impl Config {
         let (listen, auth) = (values.listen()?, sign_in::settings(&values)?);
         let mut warnings = values.warnings();
         warnings.extend(sign_in::open_past_access(&listen, &auth));
+        let database = database_file(&values, &data_dir)?;
+        let (upload_dir, output_dir) =
+            (below("UPLOAD_DIR", "uploads"), below("OUTPUT_DIR", "transcoded"));
+        let site = sign_in::site(&values, &[&data_dir, &upload_dir, &output_dir, &database])?;
         Ok(Self {
             listen,
-            database: database_file(&values, &data_dir)?,
+            database,
             workers: values.workers()?,
             secret_key: values.secret("SECRET_KEY", 32)?,
             auth,
             storage: storage::Settings {
-                upload_dir: below("UPLOAD_DIR", "uploads"),
-                output_dir: below("OUTPUT_DIR", "transcoded"),
+                upload_dir,
+                output_dir,
                 min_free: ByteSize::mebi(values.number("MIN_FREE_MB", 0, 1 << 30)?),
             },
             jobs: jobs::Settings {
@@ -108,7 +112,7 @@ impl Config {
                 public_origins: values.origins("PUBLIC_URL")?,
                 trusted_proxies: sign_in::trusted_proxies(&values)?,
                 cors_origins: values.origins("CORS_ORIGINS")?,
-                site: sign_in::site(&values)?,
+                site,
                 rate_per_minute: values.count("RATE_LIMIT_PER_MINUTE", 0, 1_000_000)?,
             },
             log: values.log()?,

@@ -1,6 +1,7 @@
 //! The settings of `auth`, and what of them cannot be together.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -22,7 +23,7 @@ pub(super) fn settings(values: &Values) -> Result<Settings, ConfigError> {
     let settings = Settings {
         previous_secret: values.secret("SECRET_KEY_PREVIOUS", SECRET_BYTES)?,
         token_secret: values.secret("JWT_SECRET_KEY", SECRET_BYTES)?,
-        static_key: values.secret("PORTAL_AUTH_KEY", 32)?,
+        static_key: static_key(values)?,
         owner_email: values
             .text("OWNER_EMAIL")
             .map_or_else(|| String::from("owner"), |email| email.trim().to_ascii_lowercase()),
@@ -45,6 +46,16 @@ pub(super) fn settings(values: &Values) -> Result<Settings, ConfigError> {
     };
     check_form(values, &settings)?;
     Ok(settings)
+}
+
+fn static_key(values: &Values) -> Result<Option<Secret>, ConfigError> {
+    let key = values.secret("PORTAL_AUTH_KEY", 32)?;
+    if key.as_ref().is_some_and(|key| key.expose().starts_with(b"am_")) {
+        let why =
+            "PORTAL_AUTH_KEY begins with \"am_\", as the keys that are made here do; take another.";
+        return Err(ConfigError(String::from(why)));
+    }
+    Ok(key)
 }
 
 /// The development password opens nothing that others can reach.
@@ -78,7 +89,7 @@ pub(super) fn open_past_access(listen: &[Address], settings: &Settings) -> Optio
 }
 
 fn access(values: &Values) -> Result<Option<AccessSettings>, ConfigError> {
-    let (team, audiences) = (values.text("CF_TEAM_DOMAIN"), values.list("CF_AUDIENCE"));
+    let (team, audiences) = (values.text("CF_TEAM_DOMAIN"), values.exact_list("CF_AUDIENCE"));
     let tokens = values.text("ACCESS_SERVICE_TOKENS");
     let (team, audiences) = match (team, audiences) {
         (Some(team), Some(audiences)) => (team, audiences),
@@ -162,14 +173,32 @@ fn oidc(values: &Values) -> Result<Option<OidcSettings>, ConfigError> {
     Ok(Some(OidcSettings { issuer, audience, timeout }))
 }
 
-/// The generated site, and who may see it.
-pub(super) fn site(values: &Values) -> Result<Option<Site>, ConfigError> {
+/// Whether a place, which need not be there yet, is in a folder or is it.
+fn is_inside(place: &Path, folder: &Path) -> bool {
+    let Ok(folder) = std::fs::canonicalize(folder) else { return false };
+    let Ok(place) = std::path::absolute(place) else { return false };
+    let real = place.ancestors().find_map(|part| std::fs::canonicalize(part).ok().zip(Some(part)));
+    real.is_some_and(|(real, part)| match place.strip_prefix(part) {
+        Ok(rest) => real.join(rest).starts_with(&folder),
+        Err(_) => false,
+    })
+}
+
+/// The generated site, and who may see it. What is `private` must not be in its folder.
+pub(super) fn site(values: &Values, private: &[&Path]) -> Result<Option<Site>, ConfigError> {
     let access = match values.text("SITE_PUBLIC").as_deref() {
         Some("true") => SiteAccess::Public,
         Some("false") | None => SiteAccess::SignedIn,
         Some(other) => return Err(refused("SITE_PUBLIC", other, "true or false")),
     };
     let Some(folder) = values.optional_path("STATIC_DIR") else { return Ok(None) };
+    if let Some(inside) = private.iter().find(|place| is_inside(place, &folder)) {
+        return Err(ConfigError(format!(
+            "STATIC_DIR {} holds {}, which is nobody's to read; serve a folder of its own.",
+            folder.display(),
+            inside.display()
+        )));
+    }
     Site::open(&folder, access).map(Some).map_err(|error| {
         ConfigError(format!("STATIC_DIR {} cannot be served: {error}.", folder.display()))
     })
@@ -214,14 +243,34 @@ mod tests {
     #[test]
     fn a_team_is_named_in_several_ways() {
         for team in ["team", "Team.cloudflareaccess.com", "https://team.cloudflareaccess.com/"] {
-            let config = load(&[("CF_TEAM_DOMAIN", team), ("CF_AUDIENCE", "a,b")]).expect(team);
+            let config = load(&[("CF_TEAM_DOMAIN", team), ("CF_AUDIENCE", "a,B")]).expect(team);
             let access = config.auth.access.expect("access");
             assert_eq!(access.team, "https://team.cloudflareaccess.com");
-            assert_eq!(access.audiences, ["a", "b"]);
+            assert_eq!(access.audiences, ["a", "B"]);
         }
         let stand_in = [("CF_TEAM_DOMAIN", "http://127.0.0.1:8787"), ("CF_AUDIENCE", "a")];
         let team = load(&stand_in).expect("a stand-in").auth.access.expect("access").team;
         assert_eq!(team, "http://127.0.0.1:8787");
+    }
+
+    #[test]
+    fn a_site_does_not_hold_what_is_nobodys_to_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("output")).expect("a folder");
+        let at = |part: &str| folder.path().join(part).display().to_string();
+        for (site, data, fits) in [
+            (".", "data", false),
+            ("output", "output/data/of/mine", false),
+            ("output", "output", false),
+            ("output", "outputs", true),
+            ("output", "data", true),
+        ] {
+            let (site, data) = (at(site), at(data));
+            let loaded = load(&[("STATIC_DIR", site.as_str()), ("DATA_DIR", data.as_str())]);
+            assert_eq!(loaded.is_ok(), fits, "{site} {data}");
+        }
+        let (site, uploads) = (at("output"), at("output/in"));
+        assert!(load(&[("STATIC_DIR", site.as_str()), ("UPLOAD_DIR", uploads.as_str())]).is_err());
     }
 
     #[test]
@@ -262,6 +311,7 @@ mod tests {
             (vec![("CORS_ORIGINS", "null")], "an origin"),
             (vec![("TRUSTED_PROXIES", "proxy")], "an address or a network"),
             (vec![("REGISTRATION", "yes")], "open or closed"),
+            (vec![("PORTAL_AUTH_KEY", "am_0123456789012345678901234567890123")], "take another"),
         ] {
             assert!(sentence(&pairs).contains(part), "{pairs:?}: {}", sentence(&pairs));
         }

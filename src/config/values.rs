@@ -67,12 +67,15 @@ impl<'a> Values<'a> {
 
     /// Entries of a comma-separated list, in lower case; `None` when there is none.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
+        let entries = self.exact_list(name)?;
+        Some(entries.iter().map(|entry| entry.to_ascii_lowercase()).collect())
+    }
+
+    /// Entries of a comma-separated list, as they are written; `None` when there is none.
+    pub(super) fn exact_list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
-        let entries: Vec<String> = text
-            .split(',')
-            .map(|entry| entry.trim().to_ascii_lowercase())
-            .filter(|entry| !entry.is_empty())
-            .collect();
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let entries: Vec<String> = entries.map(str::to_owned).collect();
         (!entries.is_empty()).then_some(entries)
     }
 

@@ -45,6 +45,9 @@ impl Fault {
     }
 }
 
+/// How long a writer waits for its turn: an answer has to be made before its client leaves.
+const TURN: Duration = Duration::from_secs(15);
+
 /// A SQLite database: many readers, one writer.
 ///
 /// A single writer connection makes "database is locked" impossible inside the process; every
@@ -73,6 +76,7 @@ impl Database {
             .busy_timeout(BUSY_TIMEOUT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(TURN)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
@@ -80,6 +84,7 @@ impl Database {
         sqlx::migrate!("src/db/migrations/sqlite").run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            .acquire_timeout(TURN)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         Ok(Self { readers, writer })

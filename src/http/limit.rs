@@ -14,11 +14,15 @@ use http::header::RETRY_AFTER;
 
 use super::error::Problem;
 use crate::auth::Principal;
+use crate::base::UserId;
 
 /// Who asks: a principal, or a network where nobody is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Asker {
-    Account(crate::base::UserId),
+    /// Somebody's browsers; a script that asks too often does not lock its owner out.
+    Person(UserId),
+    /// Somebody's scripts.
+    Scripts(UserId),
     Network(IpAddr),
     Socket,
 }
@@ -55,7 +59,8 @@ impl Rate {
             limiter.retain_recent();
         }
         let asker = match (principal, client) {
-            (Some(principal), _) => Asker::Account(principal.user),
+            (Some(principal), _) if principal.method.is_ambient() => Asker::Person(principal.user),
+            (Some(principal), _) => Asker::Scripts(principal.user),
             (None, Some(address)) => Asker::Network(network(address)),
             (None, None) => Asker::Socket,
         };

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, ORIGIN, RANGE, RETRY_AFTER, USER_AGENT,
+    CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, IF_RANGE, LOCATION, ORIGIN, RANGE, RETRY_AFTER,
+    USER_AGENT, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -31,7 +32,7 @@ use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
 use super::site::{Site, SiteAccess};
-use crate::auth::{Auth, Caller, Principal};
+use crate::auth::{Auth, Caller, Credentials, Principal};
 use crate::base::clock::rfc3339;
 use crate::db::Database;
 use crate::jobs::Jobs;
@@ -102,6 +103,9 @@ pub struct Call {
 
 /// Longest target of a request, in bytes.
 const TARGET_BYTES: usize = 8 * 1024;
+
+/// So much of a path is in the log.
+const LOGGED_BYTES: usize = 1024;
 
 /// All headers of a request together; hyper's own limit on its buffer is a rough one.
 const HEADER_BYTES: usize = 32 * 1024;
@@ -192,7 +196,14 @@ impl Server {
     }
 
     /// Answers one request. Never fails: every error is an answer.
-    pub async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+    pub async fn answer(&self, mut request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+        // HTTP/2 names the host in its target; what goes by the host goes by either.
+        if let (false, Some(authority)) =
+            (request.headers().contains_key(HOST), request.uri().authority())
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            request.headers_mut().insert(HOST, host);
+        }
         let id = RequestId::next();
         let span = tracing::info_span!("request", id = %id);
         async {
@@ -215,6 +226,7 @@ impl Server {
                 drop_body(&mut response);
             }
             let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let path = &path[..path.floor_char_boundary(LOGGED_BYTES)];
             tracing::info!(%method, path, status = response.status().as_u16(), milliseconds, "answered");
             response
         }
@@ -240,7 +252,13 @@ impl Server {
             request.headers().contains_key(ORIGIN)
                 && (is_preflight || request.method() != Method::OPTIONS)
         });
-        let Some(cors) = across else { return handle(request).await };
+        let Some(cors) = across else {
+            let mut response = handle(request).await;
+            if self.0.cors.is_some() {
+                response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
+            }
+            return response;
+        };
         if is_preflight {
             let nothing =
                 service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(empty())) });
@@ -284,7 +302,7 @@ impl Server {
         let found = match access {
             Access::Open => Ok(None),
             Access::SignedIn | Access::With(_) | Access::Person => {
-                self.principal(&head.headers, scheme).await.map(Some)
+                self.principal(&head.headers, scheme, client).await.map(Some)
             }
         };
         if is_limited {
@@ -315,7 +333,7 @@ impl Server {
         }
         let ambient = principal.as_ref().filter(|principal| principal.method.is_ambient());
         if matches!(endpoint, Endpoint::Login | Endpoint::Logout) || ambient.is_some() {
-            self.check_site(&head).await?;
+            self.check_site(&head, scheme).await?;
         }
         if let (Some(caller), true) = (ambient, endpoint.takes_csrf_token(&head.method)) {
             self.check_token(&head.headers, caller)?;
@@ -402,13 +420,25 @@ impl Server {
         self.0.settings.site.as_ref()
     }
 
-    async fn principal(&self, headers: &HeaderMap, scheme: Scheme) -> Result<Principal, Problem> {
-        Ok(self.0.auth.authenticate(credentials(headers, scheme)).await?)
+    async fn principal(
+        &self,
+        headers: &HeaderMap,
+        scheme: Scheme,
+        client: Option<IpAddr>,
+    ) -> Result<Principal, Problem> {
+        let address = client.map(|address| address.to_string());
+        let found = Credentials { address: address.as_deref(), ..credentials(headers, scheme) };
+        Ok(self.0.auth.authenticate(found).await?)
     }
 
     /// Refuses what another site makes a browser send: tower-http's rules (Fetch Metadata, then
     /// Origin), asked about the head alone.
-    async fn check_site(&self, head: &Parts) -> Result<(), Problem> {
+    async fn check_site(&self, head: &Parts, scheme: Scheme) -> Result<(), Problem> {
+        let foreign = "This came from another site, so it was not done.";
+        let origins = &self.0.settings.public_origins;
+        if !head.method.is_safe() && !origin::is_from_here(&head.headers, scheme, origins) {
+            return Err(Problem::new("csrf_failed", foreign).closing());
+        }
         let mut probe = Request::new(());
         *probe.method_mut() = head.method.clone();
         *probe.uri_mut() = head.uri.clone();
@@ -417,10 +447,7 @@ impl Server {
         let verdict = self.0.csrf.layer(pass).oneshot(probe).await;
         match verdict {
             Ok(response) if response.status() == StatusCode::OK => Ok(()),
-            _ => {
-                Err(Problem::new("csrf_failed", "This came from another site, so it was not done.")
-                    .closing())
-            }
+            _ => Err(Problem::new("csrf_failed", foreign).closing()),
         }
     }
 }
@@ -449,6 +476,17 @@ impl Call {
     pub fn from(&self) -> Caller<'_> {
         let user_agent = self.head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Caller { address: self.client.as_deref(), user_agent, is_forwarded: self.is_forwarded }
+    }
+
+    /// The headers that say which part of a file is wanted; ranges are defined for GET alone (RFC 9110,
+    /// section 14.2).
+    #[must_use]
+    pub fn conditions(&self) -> HeaderMap {
+        let mut conditions = self.head.headers.clone();
+        if self.head.method == Method::HEAD {
+            conditions.remove(RANGE);
+        }
+        conditions
     }
 
     /// A value of the path; empty when the path has none of this name.

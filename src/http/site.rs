@@ -120,6 +120,8 @@ fn relative(path: &str) -> Option<PathBuf> {
 }
 
 fn open(place: &Path) -> Option<Page> {
+    // Looked at before it is opened: opening a pipe waits for somebody to write into it.
+    fs::metadata(place).ok().filter(fs::Metadata::is_file)?;
     let file = File::open(place).ok()?;
     let about = file.metadata().ok().filter(fs::Metadata::is_file)?;
     let mime_type = mime_guess::from_path(place).first_or_octet_stream();

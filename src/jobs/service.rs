@@ -468,8 +468,36 @@ impl Jobs {
         self.0.clock.wall_ms()
     }
 
+    /// The next job to run. One whose owner's plan was used up while it waited fails here.
     pub(super) async fn claim(&self, lease: Duration) -> Result<Option<Claimed>, JobsError> {
-        self.0.store.claim(self.0.instance, &self.0.boot, self.now(), self.until(lease)).await
+        let store = &self.0.store;
+        loop {
+            let (now, until) = (self.now(), self.until(lease));
+            let claimed = store.claim(self.0.instance, &self.0.boot, now, until).await?;
+            let Some(claimed) = claimed else { return Ok(None) };
+            let checked = match self.limits(claimed.owner).await {
+                Ok(limits) => store.check_minutes(claimed.owner, &limits, now).await,
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(()) => return Ok(Some(claimed)),
+                Err(JobsError::PlanLimit(message)) => {
+                    let error = StoredError {
+                        code: String::from("plan_limit"),
+                        message,
+                        stage: String::from("waiting"),
+                        detail: Vec::new(),
+                        position_seconds: None,
+                    };
+                    store.fail(&claimed.lease, &serde_json::to_string(&error)?, now).await?;
+                    self.0.line_moved.notify_one();
+                }
+                Err(error) => {
+                    store.hand_back(&claimed.lease).await?;
+                    return Err(error);
+                }
+            }
+        }
     }
 
     pub(super) async fn renew(&self, lease: &Lease, time: Duration) -> Result<bool, JobsError> {

@@ -350,6 +350,19 @@ impl Usage {
             })
         };
         let Some((month, fresh)) = counted else { return Ok(()) };
+        let written = self.add_calls(user, &month, fresh).await;
+        if written.is_err() {
+            // To be written down the next time.
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = calls.get_mut(&user).filter(|known| known.month == month) {
+                known.written -= fresh;
+                known.fresh += fresh;
+            }
+        }
+        written
+    }
+
+    async fn add_calls(&self, user: UserId, month: &str, fresh: u64) -> Result<(), sqlx::Error> {
         let mut tx = self.db.begin().await?;
         sqlx::query(
             "INSERT INTO api_calls (user_id, month, calls) VALUES ($1, $2, $3) \

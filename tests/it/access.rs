@@ -470,3 +470,70 @@ fn two_issuers_that_name_a_person_differently_do_not_rename_them_in_turns() {
     }
     assert_eq!(rows(), before, "nothing is written down each time");
 }
+
+/// What Access says of a subject whose e-mail has become this one.
+fn moved(issuer: &Issuer, subject: &str, email: &str) -> Value {
+    let mut claims = issuer.person(email);
+    claims["sub"] = json!(subject);
+    claims
+}
+
+#[test]
+fn an_e_mail_that_moves_to_another_person_takes_no_rights_along() {
+    let key = Key::rsa("one");
+    let issuer = Issuer::start(&[&key]);
+    let server = behind(&issuer, &[("ADMIN_EMAILS", "bob@example.org")]);
+    let come = |server: &Server, subject: &str, email: &str| {
+        me(&with_assertion(server, &key.sign(&moved(&issuer, subject, email))))
+    };
+    let boss = come(&server, "one", "bob@example.org").json();
+    assert_eq!(boss["role"], "admin");
+    let ann = come(&server, "two", ANN).json();
+    // The provider gives the first subject the second one's e-mail.
+    let refused = come(&server, "one", ANN);
+    assert_eq!((refused.status, refused.code().as_str()), (403, "forbidden"));
+    assert!(refused.text().contains("was bob@example.org"), "{}", refused.text());
+    assert_eq!(come(&server, "two", ANN).json()["id"], ann["id"]);
+    // A new subject has the old e-mail: it opens the account, and the one before does no longer.
+    let session = server.client().get("/api/v1/audit").json()["head"]["seq"].clone();
+    let hired = come(&server, "three", "bob@example.org").json();
+    assert_eq!(hired["id"], boss["id"]);
+    assert!(server.client().get("/api/v1/audit").json()["head"]["seq"] != session);
+    assert!(server.log().contains("another subject at its issuer"), "it is told of");
+    let first = come(&server, "one", "bob@example.org").json();
+    assert_eq!(first["id"], boss["id"], "the issuer says so again");
+}
+
+#[test]
+fn who_registered_an_e_mail_first_or_was_shut_out_does_not_keep_it_from_its_owner() {
+    let key = Key::rsa("one");
+    let issuer = Issuer::start(&[&key]);
+    let server = behind(&issuer, &[("REGISTRATION", "open")]);
+    let come = |server: &Server, email: &str| {
+        me(&with_assertion(server, &key.sign(&moved(&issuer, "one", email))))
+    };
+    let before = come(&server, ANN).json();
+    let squat = |email: &str| {
+        let wanted = json!({"email": email, "password": "7 green bottles"}).to_string();
+        let content = Some(("application/json", wanted.as_bytes()));
+        server.stranger().request("POST", "/auth/register", content).status
+    };
+    assert_eq!(squat("annette@example.org"), 201);
+    let allowed = ("ALLOWED_EMAILS", "annette@example.org");
+    let server = server.restart_with(&[allowed]);
+    let after = come(&server, "annette@example.org").json();
+    assert_eq!(
+        (&after["id"], &after["email"]),
+        (&before["id"], &json!("annette@example.org")),
+        "{after}"
+    );
+    let form = "email=annette@example.org&password=7+green+bottles";
+    assert_eq!(server.stranger().post_form("/login", form).status, 401);
+    let log = server.client().get("/api/v1/audit").json();
+    let find = |action: &str| {
+        let rows = log["entries"].as_array().expect("entries");
+        rows.iter().find(|row| row["action"] == action).cloned().expect("a row")
+    };
+    assert_eq!(find("account.rename")["target"], ANN);
+    assert_eq!(find("account.release")["address"], "127.0.0.1");
+}

@@ -126,3 +126,34 @@ fn keys_are_made_and_ended_on_the_command_line_beside_a_running_server() {
     let (code, said) = run(&["create", "--name", "x", "--user", "nobody@example.org"]);
     assert_eq!(code, Some(1), "{said}");
 }
+
+#[test]
+fn a_key_leaves_nothing_behind_that_outlives_it() {
+    let server = Server::start();
+    let all = ["jobs:read", "jobs:write", "admin"];
+    let short = json!({"name": "a day", "scopes": all, "expires_in_days": 1});
+    let short = post(&server.client(), "/api/v1/keys", &short).json();
+    let with_short = with_key(&server, short["key"].as_str().expect("a key"));
+    let child = post(&with_short, "/api/v1/keys", &json!({"name": "for ever", "scopes": all}));
+    assert_eq!(child.status, 201, "{}", child.text());
+    let child = child.json();
+    assert_eq!(child["expires_at"], short["expires_at"], "no longer than the one that made it");
+    let with_child = with_key(&server, child["key"].as_str().expect("a key"));
+    let wanted = json!({"name": "once more", "expires_in_days": 300});
+    let grandchild = post(&with_child, "/api/v1/keys", &wanted).json();
+    assert_eq!(grandchild["expires_at"], short["expires_at"]);
+    let with_grandchild = with_key(&server, grandchild["key"].as_str().expect("a key"));
+    assert_eq!(with_grandchild.get("/api/v1/jobs").status, 200);
+    // The first password is not a script's to set.
+    for client in [&with_short, &server.client()] {
+        let told = post(client, "/api/v1/me/password", &json!({"new": "a word 4 the mill"}));
+        assert_eq!((told.status, told.code().as_str()), (403, "forbidden"), "{}", told.text());
+    }
+    let path = format!("/api/v1/keys/{}", short["id"].as_str().expect("an id"));
+    assert_eq!(server.client().request("DELETE", &path, None).status, 204);
+    for client in [&with_short, &with_child, &with_grandchild] {
+        assert_eq!(client.get("/api/v1/jobs").status, 401);
+    }
+    let (_, other) = made(&server, &all);
+    assert_eq!(with_key(&server, &other).get("/api/v1/jobs").status, 200, "others stay");
+}

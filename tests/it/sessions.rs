@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::Server;
 use crate::support::client::{Answer, Client};
 use crate::support::recording::plain_wav;
+use crate::support::server::KEY;
 
 const ANN: &str = "ann@example.org";
 
@@ -183,4 +184,44 @@ fn two_public_origins_both_sign_in_and_both_pass() {
         let strict = uploaded.header("strict-transport-security").is_some();
         assert_eq!(strict, origin.starts_with("https"), "{origin}");
     }
+}
+
+#[test]
+fn signing_out_ends_the_session_whatever_else_the_request_carries() {
+    let server = with_form();
+    for extra in [("X-Api-Key", "wrong"), ("Authorization", "Bearer wrong"), ("X-Api-Key", KEY)] {
+        let cookie = signed_in(&server);
+        let browser = server.stranger().signed_in(&cookie);
+        assert_eq!(browser.with(extra.0, extra.1).post("/logout").status, 303);
+        assert_eq!(browser.get("/api/v1/me").status, 401, "{extra:?}");
+    }
+}
+
+#[test]
+fn signing_in_again_ends_the_session_that_the_browser_had() {
+    let server = with_form();
+    let before = signed_in(&server);
+    let form = format!("email={ANN}&password=for+development");
+    let again = server.stranger().with("Cookie", &before).post_form("/login", &form);
+    assert_eq!(again.status, 303);
+    assert_eq!(server.stranger().with("Cookie", &before).get("/api/v1/me").status, 401);
+}
+
+#[test]
+fn one_public_origin_does_not_act_on_another() {
+    let origins = "https://mill.example.org,http://192.168.1.5:8000";
+    let server = Server::with(&[("PUBLIC_URL", origins)]);
+    let form = format!("token={}", server.token());
+    let at = server.stranger().at_host("mill.example.org");
+    for (name, value) in [
+        ("Origin", "http://192.168.1.5:8000"),
+        ("Origin", "http://mill.example.org"),
+        ("Sec-Fetch-Site", "none"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        let answer = at.with(name, value).post_form("/login", &form);
+        assert_eq!((answer.status, answer.code().as_str()), (403, "csrf_failed"), "{value}");
+    }
+    let good = at.with("Origin", "https://mill.example.org").with("Sec-Fetch-Site", "same-origin");
+    assert_eq!(good.post_form("/login", &form).status, 303);
 }

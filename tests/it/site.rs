@@ -49,6 +49,12 @@ fn a_public_site_is_for_anyone_and_the_page_for_who_is_signed_in() {
         (head.status, head.header("content-length"), head.text().as_str()),
         (200, Some("10"), "")
     );
+    let head = anyone.with("Range", "bytes=2-4").request("HEAD", "/talk.mp3", None);
+    assert_eq!((head.status, head.header("content-length")), (200, Some("10")), "of GET alone");
+    // Opening a pipe waits for who writes into it.
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+    assert_eq!(anyone.get("/pipe").status, 404);
     for hidden in [
         "/.git/config",
         "/%2egit/config",

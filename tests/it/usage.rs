@@ -8,10 +8,14 @@ use crate::support::{AUDIOMILL, Server};
 
 /// A server with a plan, and a client of an account that has it.
 fn under(plan: &str) -> (Server, Client, tempfile::TempDir) {
+    under_with(plan, &[])
+}
+
+fn under_with(plan: &str, settings: &[(&str, &str)]) -> (Server, Client, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("mill.toml");
     std::fs::write(&file, format!("[plans.free]\n{plan}\n")).expect("a file");
-    let server = Server::with_arguments(&["--config", file.to_str().expect("a path")], &[]);
+    let server = Server::with_arguments(&["--config", file.to_str().expect("a path")], settings);
     let data = server.data();
     let settings = [("DATA_DIR", data.to_str().expect("a path"))];
     let added = crate::support::run(
@@ -119,4 +123,25 @@ fn trying_again_does_not_slip_past_the_plan_either() {
     assert_eq!(ann.wait(&done)["status"], "done");
     let refused = ann.post(&format!("/api/v1/jobs/{job}/retry"));
     assert_eq!((refused.status, refused.code().as_str()), (402, "plan_limit"));
+}
+
+#[test]
+fn what_waits_does_not_slip_past_the_minutes() {
+    let (server, client, _folder) = under_with("audio_minutes = 1", &[("WORKERS", "1")]);
+    // Somebody else's keeps the one worker busy.
+    let long = [("format", "flac"), ("quality", "12")];
+    assert_eq!(server.client().upload("long.wav", &plain_wav(600), &long).status, 200);
+    let jobs: Vec<String> = (0..4)
+        .map(|_| {
+            let answer = client.upload("a.wav", &plain_wav(50), &[("format", "flac")]);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answer.json()["job_id"].as_str().expect("an id").to_owned()
+        })
+        .collect();
+    let ended: Vec<_> = jobs.iter().map(|job| client.wait(job)).collect();
+    let done = ended.iter().filter(|job| job["status"] == "done").count();
+    assert_eq!(done, 2, "the one that crosses the limit is done: {ended:?}");
+    let last = &ended[3]["job"]["error"];
+    assert_eq!((&last["code"], &last["stage"]), (&json!("plan_limit"), &json!("waiting")));
+    assert_eq!(client.upload("a.wav", &plain_wav(1), &[]).status, 402);
 }

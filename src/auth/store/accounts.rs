@@ -143,12 +143,12 @@ fn sql(text: String) -> sqlx::AssertSqlSafe<String> {
 
 impl Store {
     /// The owner's account, made when there is none. One that a stranger registered under this e-mail
-    /// before it was the owner's is theirs no longer.
+    /// before it was the owner's is theirs no longer; whether that was so.
     pub(in crate::auth) async fn ensure_owner(
         &self,
         email: &str,
         now: i64,
-    ) -> Result<Account, sqlx::Error> {
+    ) -> Result<(Account, bool), sqlx::Error> {
         let mut tx = self.db.begin().await?;
         sqlx::query(
             "INSERT INTO users (id, email, role, created_at) VALUES ($1, $2, 'user', $3) \
@@ -164,7 +164,8 @@ impl Store {
             Self::take_over(&mut tx, found.user, now).await?;
         }
         tx.commit().await?;
-        Ok(Account { proven: true, ..found })
+        let is_taken_over = !found.proven;
+        Ok((Account { proven: true, ..found }, is_taken_over))
     }
 
     /// The account of this e-mail.
@@ -275,6 +276,43 @@ impl Store {
         Ok(())
     }
 
+    /// Ends what leads to an account from other subjects of an issuer; how many there were.
+    pub(in crate::auth) async fn end_identities(
+        tx: &mut Tx,
+        issuer: &str,
+        but: &str,
+        user: UserId,
+    ) -> Result<u64, sqlx::Error> {
+        let done = sqlx::query(
+            "DELETE FROM identities WHERE user_id = $1 AND issuer = $2 AND subject <> $3",
+        )
+        .bind(user.to_string())
+        .bind(issuer)
+        .bind(but)
+        .execute(&mut **tx)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Frees the e-mail of an account that nobody has shown to be theirs, or that is disabled: nothing
+    /// opens it any longer, and it has a name that is no address.
+    pub(in crate::auth) async fn release_email(
+        tx: &mut Tx,
+        user: UserId,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
+        Self::take_over(tx, user, now).await?;
+        sqlx::query(
+            "UPDATE users SET email = 'released:' || id, disabled_at = coalesce(disabled_at, $2) \
+             WHERE id = $1",
+        )
+        .bind(user.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
     /// Gives an account that a stranger registered to whom its e-mail belongs: nothing the stranger
     /// holds opens it any longer.
     pub(in crate::auth) async fn take_over(
@@ -289,6 +327,7 @@ impl Store {
             "UPDATE token_families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM identities WHERE user_id = $1",
+            "DELETE FROM sign_in_links WHERE user_id = $1 AND spent_at IS NULL",
         ] {
             sqlx::query(statement).bind(&user).bind(now).execute(&mut **tx).await?;
         }
@@ -329,15 +368,20 @@ impl Store {
         Ok(Some((account(row)?, hash)))
     }
 
-    /// Another password.
+    /// Another password; a link that was not used is void.
     pub(in crate::auth) async fn set_password(
         tx: &mut Tx,
         user: UserId,
         hash: &str,
     ) -> Result<(), sqlx::Error> {
+        let user = user.to_string();
         sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
-            .bind(user.to_string())
+            .bind(&user)
             .bind(hash)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query("DELETE FROM sign_in_links WHERE user_id = $1 AND spent_at IS NULL")
+            .bind(&user)
             .execute(&mut **tx)
             .await?;
         Ok(())
@@ -396,10 +440,11 @@ impl Store {
         Ok(())
     }
 
-    /// Whether an account that is not disabled has a password of its own.
+    /// Whether an account that is somebody's, and not disabled, has a password of its own.
     pub(in crate::auth) async fn has_password(&self) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM users WHERE password_hash IS NOT NULL AND disabled_at IS NULL)",
+            "SELECT EXISTS (SELECT 1 FROM users WHERE password_hash IS NOT NULL AND proven = 1 \
+             AND disabled_at IS NULL)",
         )
         .fetch_one(self.db.reader())
         .await

@@ -16,6 +16,8 @@ pub(in crate::auth) struct NewRow<'a> {
     pub(in crate::auth) scopes: &'a str,
     pub(in crate::auth) now: i64,
     pub(in crate::auth) expires_at: Option<i64>,
+    /// The key that made it.
+    pub(in crate::auth) made_by: Option<&'a str>,
 }
 
 /// A key as its owner sees it; times in epoch milliseconds.
@@ -64,8 +66,8 @@ impl Store {
         key: &NewRow<'_>,
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO api_keys (id, user_id, prefix, key_hash, name, scopes, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO api_keys (id, user_id, prefix, key_hash, name, scopes, created_at, expires_at, made_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(key.id.to_string())
         .bind(key.user.to_string())
@@ -75,6 +77,7 @@ impl Store {
         .bind(key.scopes)
         .bind(key.now)
         .bind(key.expires_at)
+        .bind(key.made_by)
         .execute(&mut **tx)
         .await?;
         Ok(())
@@ -114,7 +117,28 @@ impl Store {
         .await
     }
 
-    /// Ends a key of this account; its name, unless there is none such or it has ended before.
+    /// Keys of an account that are not revoked.
+    pub(in crate::auth) async fn open_keys(tx: &mut Tx, user: UserId) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM api_keys WHERE user_id = $1 AND revoked_at IS NULL",
+        )
+        .bind(user.to_string())
+        .fetch_one(&mut **tx)
+        .await
+    }
+
+    /// Until when a key is good; none when it never ends.
+    pub(in crate::auth) async fn end_of_key(
+        tx: &mut Tx,
+        id: &str,
+    ) -> Result<Option<i64>, sqlx::Error> {
+        sqlx::query_scalar("SELECT expires_at FROM api_keys WHERE id = $1")
+            .bind(id)
+            .fetch_one(&mut **tx)
+            .await
+    }
+
+    /// Ends a key of this account, and every one made with it; its name, unless there is none such or it has ended before.
     pub(in crate::auth) async fn revoke_key(
         &self,
         tx: &mut Tx,
@@ -122,15 +146,28 @@ impl Store {
         id: KeyId,
         now: i64,
     ) -> Result<Option<String>, sqlx::Error> {
-        sqlx::query_scalar(
+        let id = id.to_string();
+        let name: Option<String> = sqlx::query_scalar(
             "UPDATE api_keys SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL \
              RETURNING name",
         )
-        .bind(id.to_string())
+        .bind(&id)
         .bind(user.to_string())
         .bind(now)
         .fetch_optional(&mut **tx)
-        .await
+        .await?;
+        if name.is_some() {
+            sqlx::query(
+                "WITH RECURSIVE made (id) AS (SELECT $1 UNION \
+                 SELECT k.id FROM api_keys k JOIN made m ON k.made_by = m.id) \
+                 UPDATE api_keys SET revoked_at = $2 WHERE id IN made AND revoked_at IS NULL",
+            )
+            .bind(&id)
+            .bind(now)
+            .execute(&mut **tx)
+            .await?;
+        }
+        Ok(name)
     }
 
     /// Whose key it is.

@@ -233,6 +233,24 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Ends the session of this hash; its id and whose it was.
+    pub(in crate::auth) async fn end_session_of(
+        tx: &mut Tx,
+        id_hash: &[u8],
+    ) -> Result<Option<(String, String)>, sqlx::Error> {
+        let ended: Option<(String, String)> =
+            sqlx::query_as("DELETE FROM sessions WHERE id_hash = $1 RETURNING id, user_id")
+                .bind(id_hash)
+                .fetch_optional(&mut **tx)
+                .await?;
+        let Some((id, user)) = ended else { return Ok(None) };
+        let email = sqlx::query_scalar("SELECT email FROM users WHERE id = $1")
+            .bind(user)
+            .fetch_one(&mut **tx)
+            .await?;
+        Ok(Some((id, email)))
+    }
+
     /// Ends every session of this account but one; how many.
     pub(in crate::auth) async fn end_sessions(
         tx: &mut Tx,

@@ -1,7 +1,7 @@
 //! The plain routes: a phone's page, a shell script.
 
-use http::header::{CONTENT_LENGTH, RANGE};
-use http::{Method, Response, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{Response, StatusCode};
 use hyper::body::Incoming as RequestBody;
 use serde_json::json;
 
@@ -105,10 +105,5 @@ pub(super) async fn download(server: &Server, call: &Call) -> Result<Response<Bo
         bytes: artifact.bytes,
         validator: &artifact.sha256,
     };
-    let mut conditions = call.head.headers.clone();
-    if call.head.method == Method::HEAD {
-        // Ranges are defined for GET alone (RFC 9110, section 14.2).
-        conditions.remove(RANGE);
-    }
-    download::send(&download, file, &conditions).await
+    download::send(&download, file, &call.conditions()).await
 }

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming as RequestBody;
 
-use crate::auth::{AuthError, Method};
+use crate::auth::{AuthError, Credentials, Method};
 use crate::http::assets;
 use crate::http::endpoint::Endpoint;
 use crate::http::error::Problem;
@@ -16,7 +16,6 @@ use crate::http::request::form;
 use crate::http::response::body::{Body, html, redirect};
 use crate::http::response::headers::Scheme;
 use crate::http::service::{Call, Server};
-use crate::ledger::By;
 
 /// A form of two short fields arrives within this time.
 const FORM_TIME: Duration = Duration::from_secs(10);
@@ -83,6 +82,13 @@ pub(super) async fn spend(
     };
     match signed_in {
         Ok(session) => {
+            // The one this browser had before is nobody's now.
+            let before = credentials(&call.head.headers, call.scheme).session;
+            if let Some(before) = before
+                && let Err(error) = server.auth().sign_out(before, call.client.as_deref()).await
+            {
+                tracing::warn!(%error, "the session before this sign-in has not ended");
+            }
             let mut response = redirect(StatusCode::SEE_OTHER, next);
             set_cookie(&mut response, call.scheme, &session, "");
             Ok(response)
@@ -114,16 +120,11 @@ pub(super) fn not_allowed(why: &str) -> Result<Response<Body>, Problem> {
 /// `POST /logout`: ends the session.
 pub(super) async fn out(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let credentials = credentials(&call.head.headers, call.scheme);
-    // Whose sign-in has run out has left already, and is shown the same door.
-    let caller = server.auth().authenticate(credentials).await.ok();
-    if let (Some(session), Some(caller)) = (credentials.session, &caller) {
-        let by = By {
-            actor: &caller.email,
-            method: caller.method.as_str(),
-            address: call.client.as_deref(),
-        };
-        server.auth().sign_out(by, session).await?;
+    if let Some(session) = credentials.session {
+        server.auth().sign_out(session, call.client.as_deref()).await?;
     }
+    let assertion = Credentials { session: None, api_key: None, bearer: None, ..credentials };
+    let caller = server.auth().authenticate(assertion).await.ok();
     // Behind Access, who is signed in there is signed in here.
     let is_by_access = caller.is_some_and(|caller| caller.method == Method::Access);
     let to = if is_by_access { "/cdn-cgi/access/logout" } else { "/login" };

@@ -26,7 +26,7 @@ pub(super) async fn page(server: &Server, call: &Call) -> Result<Response<Body>,
         Problem::new("internal", "The server made a mistake.")
     })?;
     match (found, not_found_page) {
-        (Found::File(page), _) => file(page, &call.head.headers).await,
+        (Found::File(page), _) => file(page, &call.conditions()).await,
         (Found::Folder, _) => {
             let query = call.head.uri.query().map_or(String::new(), |query| format!("?{query}"));
             let to = format!("{}/{query}", call.head.uri.path());

@@ -19,12 +19,15 @@ pub const fn session_cookie(scheme: Scheme) -> &'static str {
 #[must_use]
 pub fn credentials(headers: &HeaderMap, scheme: Scheme) -> Credentials<'_> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // What is sent on purpose decides, also where it is nonsense: an empty one is a wrong one.
+    let given = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     Credentials {
-        api_key: text("x-api-key"),
-        bearer: text(AUTHORIZATION.as_str()).and_then(|value| {
-            let (kind, token) = value.split_once(' ')?;
+        api_key: given("x-api-key"),
+        bearer: given(AUTHORIZATION.as_str()).and_then(|value| {
+            let (kind, token) = value.split_once(' ').unwrap_or((value, ""));
             kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
         }),
+        address: None,
         session: cookie(headers, session_cookie(scheme)),
         assertion: text("cf-access-jwt-assertion"),
         assertion_cookie: cookie(headers, "CF_Authorization"),
@@ -56,5 +59,14 @@ mod tests {
         let found = credentials(&headers, Scheme::Http);
         assert_eq!((found.api_key, found.bearer, found.session), (None, Some("abc"), Some("s")));
         assert_eq!(credentials(&headers, Scheme::Https).session, None);
+        for nonsense in ["Bearer", "bearer "] {
+            let headers =
+                HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(nonsense))]);
+            assert_eq!(credentials(&headers, Scheme::Http).bearer, Some(""), "{nonsense}");
+        }
+        let name = http::HeaderName::from_static("x-api-key");
+        let odd = HeaderValue::from_bytes(b"\xff").expect("a value");
+        let headers = HeaderMap::from_iter([(name, odd)]);
+        assert_eq!(credentials(&headers, Scheme::Http).api_key, Some(""));
     }
 }

@@ -56,7 +56,7 @@ impl TrustedProxies {
 
     /// The client's address: that of the peer, or what a trusted proxy says of it, which is the
     /// rightmost entry of `X-Forwarded-For` that is not itself a proxy here; where there is none,
-    /// `CF-Connecting-IP` or `X-Real-IP`. `None` behind a socket without a word.
+    /// `X-Real-IP` or `CF-Connecting-IP`. `None` behind a socket without a word.
     #[must_use]
     pub fn client(&self, headers: &HeaderMap, peer: Peer) -> Option<IpAddr> {
         let own = match peer {
@@ -78,9 +78,10 @@ impl TrustedProxies {
             .find(|address| !self.hold(*address));
         let single = |name: &str| parse(headers.get(name)?.as_bytes());
         let has_list = headers.contains_key("x-forwarded-for");
+        // A proxy that sets X-Real-IP passes on what a client says of CF-Connecting-IP.
         let named = nearest.or_else(|| {
             (!has_list)
-                .then(|| single("cf-connecting-ip").or_else(|| single("x-real-ip")))
+                .then(|| single("x-real-ip").or_else(|| single("cf-connecting-ip")))
                 .flatten()
         });
         named.or(own)
@@ -121,6 +122,32 @@ pub fn is_forwarded(headers: &HeaderMap) -> bool {
         "cdn-loop",
     ];
     MARKS.into_iter().any(|name| headers.contains_key(name))
+}
+
+/// Whether what a browser says of a change's origin is right: from a page of ours, and of the origin
+/// that it is sent to. Of several public origins that is the one whose host the request names; behind a
+/// proxy that rewrites the host it may be any.
+#[must_use]
+pub fn is_from_here(headers: &HeaderMap, scheme: Scheme, public_origins: &[String]) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if text("sec-fetch-site").is_some_and(|site| site != "same-origin") {
+        return false;
+    }
+    let Some(origin) = text("origin") else { return true };
+    let host = text("host").unwrap_or_default();
+    let of_host = |origin: &str| {
+        origin.split_once("://").is_some_and(|(_, named)| named.eq_ignore_ascii_case(host))
+    };
+    let named: Vec<&String> = public_origins.iter().filter(|public| of_host(public)).collect();
+    if !named.is_empty() {
+        return named.iter().any(|public| public.eq_ignore_ascii_case(origin));
+    }
+    let own = match scheme {
+        Scheme::Http => format!("http://{host}"),
+        Scheme::Https => format!("https://{host}"),
+    };
+    origin.eq_ignore_ascii_case(&own)
+        || public_origins.iter().any(|public| public.eq_ignore_ascii_case(origin))
 }
 
 /// Refuses a request without exactly one `Host` (RFC 9112, section 3.2); HTTP/2 names the host in
@@ -167,6 +194,9 @@ mod tests {
         assert_eq!(by_list("::ffff:9.9.9.9", Peer::UnixSocket).as_deref(), Some("9.9.9.9"));
         assert_eq!(by_list("127.0.0.1", Peer::UnixSocket), None);
         assert_eq!(of("cf-connecting-ip", "9.9.9.9", NEAR).as_deref(), Some("9.9.9.9"));
+        let mut real = headers("cf-connecting-ip", "6.6.6.6");
+        real.extend(headers("x-real-ip", "9.9.9.9"));
+        assert_eq!(proxies.client(&real, NEAR), "9.9.9.9".parse().ok());
         assert_eq!(of("x-real-ip", "9.9.9.9", FAR).as_deref(), Some("192.168.1.9"));
         let mut both = headers("cf-connecting-ip", "6.6.6.6");
         both.extend(headers("x-forwarded-for", "9.9.9.9"));
@@ -182,6 +212,28 @@ mod tests {
         let network = TrustedProxies::new(vec!["192.168.1.0/24".parse().expect("a network")]);
         assert_eq!(scheme(&network, FAR), Scheme::Https);
         assert_eq!(scheme(&network, NEAR), Scheme::Http);
+    }
+
+    #[test]
+    fn a_change_comes_from_a_page_of_the_origin_it_is_sent_to() {
+        let public = ["https://mill.example.org", "http://192.168.1.5:8000"].map(String::from);
+        let from = |host, origin, site: &'static str| {
+            let mut headers = headers("host", host);
+            headers.extend(self::headers("origin", origin));
+            if !site.is_empty() {
+                headers.extend(self::headers("sec-fetch-site", site));
+            }
+            is_from_here(&headers, Scheme::Https, &public)
+        };
+        let (mill, lan) = ("https://mill.example.org", "http://192.168.1.5:8000");
+        assert!(from("mill.example.org", mill, "same-origin") && from("192.168.1.5:8000", lan, ""));
+        assert!(!from("mill.example.org", lan, "cross-site") && !from("mill.example.org", lan, ""));
+        assert!(!from("mill.example.org", mill, "same-site"));
+        assert!(!from("mill.example.org", mill, "none"), "nobody types a change into the address");
+        assert!(!from("mill.example.org", "https://evil.example", "same-origin"));
+        assert!(!from("mill.example.org", "null", ""));
+        assert!(from("127.0.0.1:8000", mill, ""), "a proxy that rewrites the host");
+        assert!(!from("127.0.0.1:8000", "http://127.0.0.1:8000", ""), "it came by https");
     }
 
     #[test]

@@ -58,11 +58,10 @@ async fn check_plan(
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
     let month = &rfc3339(now)[..7];
     let over = |limit: Option<u64>, used: u64| limit.filter(|limit| used > *limit);
-    let minutes = ((seconds + open_seconds) / 60.0).ceil() as u64;
     let refusal = if let Some(limit) = over(limits.conversions, done + number(open) + 1) {
         format!("The plan's {limit} conversions of {month} are used up.")
-    } else if let Some(limit) = limits.audio_minutes.filter(|limit| minutes >= *limit) {
-        format!("The plan's {limit} minutes of sound of {month} are used up.")
+    } else if let Some(refusal) = minutes_used_up(limits, seconds + open_seconds, now) {
+        refusal
     } else if let Some(limit) = over(limits.storage_bytes, number(stored) + bytes) {
         format!("The plan's {} MB are full; deleting old jobs makes room.", limit >> 20)
     } else {
@@ -71,7 +70,33 @@ async fn check_plan(
     Err(JobsError::PlanLimit(refusal))
 }
 
+/// What is to be said where so many seconds of sound are all that a plan has.
+fn minutes_used_up(limits: &Limits, seconds: f64, now: i64) -> Option<String> {
+    let limit = limits.audio_minutes.filter(|limit| seconds >= *limit as f64 * 60.0)?;
+    Some(format!("The plan's {limit} minutes of sound of {} are used up.", &rfc3339(now)[..7]))
+}
+
 impl Store {
+    /// Whether the owner's plan still has minutes for a job that has come to its turn: how long those
+    /// before it were was not known when it was let in.
+    ///
+    /// # Errors
+    /// `PlanLimit`, or what the database says.
+    pub async fn check_minutes(
+        &self,
+        owner: UserId,
+        limits: &Limits,
+        now: i64,
+    ) -> Result<(), JobsError> {
+        if limits.audio_minutes.is_none() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        let (_, seconds) = Usage::conversions(&mut tx, &owner.to_string(), now).await?;
+        tx.rollback().await?;
+        minutes_used_up(limits, seconds, now).map_or(Ok(()), |why| Err(JobsError::PlanLimit(why)))
+    }
+
     /// Whether the owner's plan has room for a source of so many bytes.
     ///
     /// # Errors
