@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -27,7 +27,7 @@ use super::error::Problem;
 use super::handlers;
 use super::limit::{Rate, Refusals};
 use super::readiness::Readiness;
-use super::request::credentials::credentials;
+use super::request::credentials::{credentials, names_access};
 use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
@@ -428,7 +428,23 @@ impl Server {
     ) -> Result<Principal, Problem> {
         let address = client.map(|address| address.to_string());
         let found = Credentials { address: address.as_deref(), ..credentials(headers, scheme) };
-        Ok(self.0.auth.authenticate(found).await?)
+        let known = self.0.auth.authenticate(found).await;
+        if known.is_err() {
+            self.explain_access(headers);
+        }
+        Ok(known?)
+    }
+
+    /// Says in the log, once, why somebody whom Cloudflare Access has let in is nobody here.
+    pub fn explain_access(&self, headers: &HeaderMap) {
+        static ONCE: Once = Once::new();
+        if names_access(headers) && !self.0.auth.is_behind_access() {
+            ONCE.call_once(|| {
+                tracing::warn!(
+                    "Cloudflare Access is in front; set CF_TEAM_DOMAIN and CF_AUDIENCE to sign in by it"
+                );
+            });
+        }
     }
 
     /// Refuses what another site makes a browser send: tower-http's rules (Fetch Metadata, then
@@ -498,6 +514,7 @@ impl Call {
 
 /// A mistake of ours in one request is an answer, not the end of its connection.
 async fn caught<T>(handling: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    const { assert!(cfg!(panic = "unwind"), "nothing is caught otherwise") }
     AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a handler panicked");
         Err(Problem::new("internal", "The server made a mistake."))

@@ -346,7 +346,7 @@ impl Jobs {
     /// `Conflict` when it has ended, and those of [`Self::get`].
     pub async fn cancel(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<Job, JobsError> {
         self.get(asker, id).await?;
-        match self.0.store.cancel(id, by, self.now()).await? {
+        match self.0.store.cancel(id, asker, by, self.now()).await? {
             Ended::Before => {
                 return Err(JobsError::Conflict(
                     "It has ended already, so it cannot be cancelled.",
@@ -384,7 +384,7 @@ impl Jobs {
     /// Those of [`Self::get`], or what the database or the file system says.
     pub async fn delete(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<(), JobsError> {
         self.get(asker, id).await?;
-        let (lease, keys) = self.0.store.delete(id, by, self.now()).await?;
+        let (lease, keys) = self.0.store.delete(id, asker, by, self.now()).await?;
         match lease {
             Some(lease) => self.0.live.stop(&lease, StopReason::Cancelled),
             None => self.0.line_moved.notify_one(),

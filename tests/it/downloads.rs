@@ -1,5 +1,6 @@
 //! Results on their way out: parts of them, their head alone, and what they are called.
 
+use std::io::{Read, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -139,4 +140,28 @@ fn hostile_names_are_files_of_that_name_for_curl_and_nothing_else() {
                 .all(|file| file.contains("/original.") || !file.contains("input"))
         );
     }
+}
+
+#[test]
+fn a_download_that_has_begun_is_whole_also_when_its_job_is_deleted() {
+    let server = Server::start();
+    let client = server.client();
+    let answer = client.upload("a.wav", &plain_wav(120), &[("format", "wav")]);
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    let bytes = client.wait(&id)["job"]["output"]["bytes"].as_u64().expect("its size");
+    let mut stream = client.connect();
+    let head = format!(
+        "GET /download/{id} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-api-key: {KEY}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut first = [0; 1000];
+    stream.read_exact(&mut first).expect("a beginning");
+    assert_eq!(client.request("DELETE", &format!("/api/v1/jobs/{id}"), None).status, 204);
+    assert_eq!(client.get(&format!("/download/{id}")).status, 404);
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the rest");
+    let whole = [&first[..], &rest].concat();
+    let body = crate::support::client::parse_answer(&whole).expect("an answer").body;
+    assert_eq!(body.len() as u64, bytes);
+    crate::support::wait_for("it is gone", 5, || server.files().is_empty());
 }

@@ -11,7 +11,7 @@ use crate::auth::{AuthError, Credentials, Method};
 use crate::http::assets;
 use crate::http::endpoint::Endpoint;
 use crate::http::error::Problem;
-use crate::http::request::credentials::{credentials, session_cookie};
+use crate::http::request::credentials::{credentials, names_access, session_cookie};
 use crate::http::request::form;
 use crate::http::response::body::{Body, html, redirect};
 use crate::http::response::headers::Scheme;
@@ -49,9 +49,7 @@ pub(super) fn page(server: &Server, call: &Call) -> Result<Response<Body>, Probl
     let shown = if !token.is_empty() {
         Shown::Link
     } else if names_access(&call.head.headers) && !server.auth().is_behind_access() {
-        tracing::warn!(
-            "Cloudflare Access is in front; set CF_TEAM_DOMAIN and CF_AUDIENCE to sign in by it"
-        );
+        server.explain_access(&call.head.headers);
         Shown::Access
     } else {
         Shown::Form
@@ -177,12 +175,6 @@ async fn read_form(body: RequestBody) -> Result<Vec<(String, String)>, Problem> 
 
 fn local_or_home(next: Option<&str>) -> &str {
     next.filter(|next| form::is_local_path(next)).unwrap_or("/")
-}
-
-/// Whether Cloudflare Access stands in front. Its header proves nothing here; it only explains.
-fn names_access(headers: &HeaderMap) -> bool {
-    headers.contains_key("cf-access-authenticated-user-email")
-        || headers.contains_key("cf-access-jwt-assertion")
 }
 
 fn set_cookie(response: &mut Response<Body>, scheme: Scheme, value: &str, more: &str) {

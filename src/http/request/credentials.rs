@@ -34,6 +34,13 @@ pub fn credentials(headers: &HeaderMap, scheme: Scheme) -> Credentials<'_> {
     }
 }
 
+/// Whether Cloudflare Access stands in front. Its header proves nothing here; it only explains.
+#[must_use]
+pub fn names_access(headers: &HeaderMap) -> bool {
+    headers.contains_key("cf-access-authenticated-user-email")
+        || headers.contains_key("cf-access-jwt-assertion")
+}
+
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)

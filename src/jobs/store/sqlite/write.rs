@@ -186,16 +186,23 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn cancel(&self, id: JobId, by: By<'_>, now: i64) -> Result<Ended, JobsError> {
+    pub async fn cancel(
+        &self,
+        id: JobId,
+        owner: UserId,
+        by: By<'_>,
+        now: i64,
+    ) -> Result<Ended, JobsError> {
         let mut tx = self.db.begin().await?;
         let lease = lease_of(&mut tx, id).await?;
         let changed = sqlx::query(
             "UPDATE jobs SET status = 'cancelled', completed_at = $2, suspect = 0, lease_owner = NULL, \
              lease_token = NULL, lease_until = NULL, lease_boot = NULL \
-             WHERE id = $1 AND status IN ('receiving', 'queued', 'processing')",
+             WHERE id = $1 AND owner_id = $3 AND status IN ('receiving', 'queued', 'processing')",
         )
         .bind(id.to_string())
         .bind(now)
+        .bind(owner.to_string())
         .execute(&mut *tx)
         .await?
         .rows_affected();
@@ -236,9 +243,10 @@ impl Store {
         let changed = sqlx::query(
             "UPDATE jobs SET status = 'queued', started_at = NULL, completed_at = NULL, error = NULL, \
              planned = NULL, output = NULL, warnings = '[]', errors = 0, crashes = 0, suspect = 0, \
-             run_after = 0 WHERE id = $1 AND status IN ('failed', 'cancelled')",
+             run_after = 0 WHERE id = $1 AND owner_id = $2 AND status IN ('failed', 'cancelled')",
         )
         .bind(id.to_string())
+        .bind(owner.to_string())
         .execute(&mut *tx)
         .await?
         .rows_affected();
@@ -255,10 +263,11 @@ impl Store {
     /// in between is finished by [`Self::doomed_blobs`] at the next start.
     ///
     /// # Errors
-    /// What the database says.
+    /// `NotFound` when it has gone meanwhile, or what the database says.
     pub async fn delete(
         &self,
         id: JobId,
+        owner: UserId,
         by: By<'_>,
         now: i64,
     ) -> Result<(Option<Lease>, Vec<String>), JobsError> {
@@ -271,14 +280,16 @@ impl Store {
         .bind(id.to_string())
         .fetch_all(&mut *tx)
         .await?;
-        let deleted = sqlx::query("DELETE FROM jobs WHERE id = $1")
+        let deleted = sqlx::query("DELETE FROM jobs WHERE id = $1 AND owner_id = $2")
             .bind(id.to_string())
+            .bind(owner.to_string())
             .execute(&mut *tx)
             .await?
             .rows_affected();
-        if deleted == 1 {
-            record(&mut tx, by, "job.delete", id, json!({}), now).await?;
+        if deleted == 0 {
+            return Err(JobsError::NotFound);
         }
+        record(&mut tx, by, "job.delete", id, json!({}), now).await?;
         let mut keys = Vec::new();
         for blob in blobs {
             keys.extend(release(&mut tx, &blob).await?);
