@@ -10,7 +10,11 @@ export function announce(message) {
 	messages.push(message);
 	timer ??= setTimeout(speak, Math.max(150, last + PAUSE - performance.now()));
 }
-export const alarm = (text) => put($('#alarm'), text);
+/** Said at once, and again when it is so again. */
+export function alarm(text) {
+	put($('#alarm'), '');
+	put($('#alarm'), text);
+}
 
 function speak() {
 	const typing = document.activeElement.matches('input:not([type=radio], [type=checkbox], [type=range], [type=file])');

@@ -10,10 +10,19 @@ export class ApiError extends Error {
 export const HEADERS = { 'X-Requested-With': 'XMLHttpRequest', Accept: 'application/json' };
 
 const TOKEN = 'X-CSRF-Token';
-/** Takes the token along that changes need; every answer carries it. */
-export const learn = (token) => { if (token) HEADERS[TOKEN] = token; };
-/** Makes the next change ask for its token: who is signed in may be another. */
-export const unlearn = () => { delete HEADERS[TOKEN]; known.delete('/me'); };
+/** Whether an account is whose tab this is; set by the session. */
+export const trust = { of: () => true };
+/** Asks who is signed in and takes their token, which every change needs; fails when that is not whose tab this is. */
+export const renew = () => {
+	delete HEADERS[TOKEN];
+	known.delete('/me');
+	return send('GET', '/me');
+};
+/** Every answer carries a token; another one than ours may be another account's. */
+async function learn(token, isMe) {
+	if (token && (isMe || !HEADERS[TOKEN])) HEADERS[TOKEN] = token;
+	else if (token && token !== HEADERS[TOKEN]) await renew();
+}
 /** Resolves once changes may be sent. */
 export const ready = async () => HEADERS[TOKEN] || send('GET', '/me');
 
@@ -48,16 +57,17 @@ export async function send(method, path, content, isSecond) {
 	} catch { /* no answer */ }
 	const { status, ok, headers } = answer || {};
 	const error = text == null ? new ApiError({}) : ok || status === 304 ? null : errorFrom(status, text, headers.get('Retry-After'));
-	learn(headers?.get(TOKEN));
+	const isMe = method === 'GET' && path === '/me';
+	await learn(headers?.get(TOKEN), isMe);
 	if (error?.code === 'csrf_failed' && !isSecond) {
-		forget('/me');
-		await send('GET', '/me');
+		await renew();
 		return send(method, path, content, true);
 	}
 	heard(error);
 	if (error) throw error;
 	if (status === 304) return body;
 	const fresh = text ? JSON.parse(text) : null;
+	if (isMe && !trust.of(fresh)) throw errorFrom(401, '');
 	if (method === 'GET') known.set(path, [headers.get('ETag'), fresh]);
 	return fresh;
 }

@@ -1,5 +1,5 @@
 // Owns: the standing with the server (signed out, away, full) and its banner. Never: rows. Used by: row, watch, upload, main.
-import { onAnswer, send, unlearn } from './api.js';
+import { onAnswer, renew, trust } from './api.js';
 import { banner } from './layer.js';
 import { forgetAll, recall, remember } from './memory.js';
 import { act, banner as words } from './words.js';
@@ -66,13 +66,9 @@ export function judge({ code, status, wait }) {
 	return true;
 }
 /** Somebody has signed in in another tab: goes on if it is who this one belongs to. */
-async function goOn() {
-	unlearn();
-	const me = await send('GET', '/me').catch(() => null);
-	if (me && bind(me)) release('signin', 'other');
-}
+const goOn = () => renew().then(() => release('signin', 'other'), () => {});
 /** Binds this tab and what is remembered to an account, and wipes another's memory; false when it is another's tab. */
-export function bind(account) {
+trust.of = function bind(account) {
 	guest = account;
 	owner ||= guest.email;
 	if (guest.email !== owner) {
@@ -83,7 +79,7 @@ export function bind(account) {
 	if (recall('who') !== hash) forgetAll();
 	remember('who', hash);
 	return true;
-}
+};
 export function begin() {
 	onAnswer((error) => {
 		if (error?.status === 401 || error?.code === 'network') judge(error);

@@ -1,6 +1,6 @@
 // Owns: news of jobs by polling, and asking for their end or a new try. Never: DOM. Used by: views.
 import { forget, send } from './api.js';
-import { bind, blocked } from './session.js';
+import { blocked } from './session.js';
 import { adopt, change, isOver, restore, rows } from './store.js';
 
 let single; // [id, listener] of an open job page
@@ -40,7 +40,7 @@ const running = () => rows.filter((row) => row.job && !isOver(row));
 async function askList() {
 	const asked = rows.filter(({ job, phase }) => job && phase !== 'deleted');
 	const { jobs, total } = await send('GET', '/jobs?limit=100');
-	if ((jobs[0] || !restored) && !bind(jobs[0] ? { email: jobs[0].owner } : await send('GET', '/me'))) return;
+	if (!restored) await send('GET', '/me'); // whose tab this is
 	if (!restored) restore(jobs);
 	restored = true;
 	const listed = new Map(jobs.map((job) => [job.id, job]));

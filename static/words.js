@@ -69,7 +69,8 @@ const ERRORS = [
 	['It took longer than allowed.', 'timed_out', 'again'], ['The decoder failed on this file.', 'decoder_crashed', 'again'],
 	['The decoder failed on this file twice; it is set aside.', 'quarantined'], ['The uploaded file has been deleted.', 'input_gone upload_expired'],
 	['You may not do this.', 'forbidden csrf_failed'], ['It is no longer there.', 'not_found gone'], ['It is already finished or cancelled.', 'conflict'],
-	['This month’s conversions are used up.', 'plan_limit'], ['The server made a mistake.', 'internal storage_failed', 'again'],
+	['The plan’s limit is reached.', 'plan_limit'], ['Your sign-in has run out.', 'unauthenticated', 'wait'], ['The server is busy.', 'too_many queue_full draining database_busy not_usable', 'wait'],
+	['The server did not answer. Look whether it was done before you try again.', 'network', 'wait'], ['The server made a mistake.', 'internal storage_failed', 'again'],
 ];
 /** What to say about an error's code, and the button to offer. */
 export function problem(code, at, limit) {

@@ -10,7 +10,7 @@ use super::credentials::{Method, Principal};
 use super::scope::Scopes;
 use super::service::{Auth, AuthError, SEEN_STEP, millis};
 use super::store::{Found, KeyRow, NewRow, Store};
-use crate::base::{KeyId, UserId};
+use crate::base::{KeyId, UserId, is_invisible};
 use crate::ledger::{By, Outcome};
 
 /// Longest name of a key, in characters.
@@ -87,10 +87,10 @@ impl Auth {
         request: &KeyRequest,
     ) -> Result<CreatedKey, AuthError> {
         let name = request.name.trim();
-        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.contains(char::is_control)
-        {
+        let is_odd = |c: char| c.is_control() || is_invisible(c);
+        if name.is_empty() || name.chars().count() > NAME_LENGTH || name.contains(is_odd) {
             return Err(AuthError::Invalid(format!(
-                "A key has a name of 1 to {NAME_LENGTH} characters."
+                "A key has a name of 1 to {NAME_LENGTH} characters that can be seen."
             )));
         }
         if request.scopes.is_empty() || request.scopes.and(owner.scopes) != request.scopes {

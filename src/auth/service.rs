@@ -121,7 +121,7 @@ pub enum AuthError {
     #[error("{0}")]
     Taken(String),
     /// There is none such.
-    #[error("There is none such.")]
+    #[error("It is no longer there.")]
     NoSuch,
     /// The identity provider's keys have never come.
     #[error(

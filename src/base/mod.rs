@@ -8,6 +8,7 @@ pub mod clock;
 pub mod hex;
 pub mod id;
 pub mod secret;
+pub mod text;
 pub mod units;
 pub mod whole;
 
@@ -16,5 +17,6 @@ pub use clock::Clock;
 pub use hex::hex;
 pub use id::{ArtifactId, BlobId, JobId, KeyId, UserId};
 pub use secret::Secret;
+pub use text::is_invisible;
 pub use units::{BitRate, ByteSize};
 pub use whole::{greatest_common_divisor, least_common_multiple};

@@ -120,7 +120,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     secret(
         "DEV_PASSWORD",
-        "the local form's password for ALLOWED_EMAILS, at least 12 characters, for development: not together with CF_* or an https PUBLIC_URL, and never through a proxy",
+        "the local form's password for ALLOWED_EMAILS, at least 12 characters, for development: not together with CF_* or an https PUBLIC_URL, and only from this machine, never through a proxy",
     ),
     plain("REGISTRATION", "closed", "`open` or `closed`: may strangers make accounts"),
     plain(

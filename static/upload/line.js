@@ -1,10 +1,11 @@
-// Owns: which file is sent when, three at a time, and what a failed sending means. Never: DOM. Used by: views/convert.
+// Owns: which file is sent when, three at a time, and what a failed sending means. Never: drawing. Used by: views/convert.
 import { alarm, announce } from '../announce.js';
+import { $ } from '../dom.js';
 import { Rate } from '../easing.js';
 import { blocked, judge, onHold, release, waiting } from '../session.js';
 import { add, adopt, change, isHere, rows } from '../store.js';
 import { catalogue, fieldsOf } from '../target.js';
-import { banner, say, why as reasons } from '../words.js';
+import { say, why as reasons } from '../words.js';
 import { sendFile } from './simple.js';
 
 const LOST_LIMIT = 8; // connections lost in a row before a row gives up
@@ -14,7 +15,7 @@ let paused = false;
 
 waiting.count = () => rows.filter(({ phase }) => phase === 'line').length;
 onHold((why) => {
-	if (why === 'signin') alarm(banner.signin());
+	if (/signin|other/.test(why)) alarm($('#banner p').textContent);
 	else if (rows.some(isHere) && why !== paused) announce(why ? say.paused(reasons[why]) : say.on);
 	paused = why;
 	if (why === 'offline') for (const row of aborts.keys()) end(row, { phase: 'line' });

@@ -1,6 +1,5 @@
 // Owns: one file in one POST, with its progress. Never: when, or what a failure means. Used by: upload/line.
-import { ApiError, HEADERS, errorFrom, learn, ready, send } from '../api.js';
-import { bind } from '../session.js';
+import { ApiError, HEADERS, errorFrom, ready, renew } from '../api.js';
 
 /** Sends a file behind its options; on: {sent(bytes), done(id), fail(ApiError)}. Returns how to abort. */
 export function sendFile(file, fields, on) {
@@ -12,13 +11,12 @@ export function sendFile(file, fields, on) {
 	request.upload.onprogress = ({ loaded, total }) => on.sent(loaded / total * file.size);
 	let again = 1;
 	request.onload = () => {
-		learn(request.getResponseHeader('X-CSRF-Token'));
 		const { status, responseText: text } = request;
 		const id = status === 200 && /"job_id":\s*"([^"]+)"/.exec(text)?.[1];
 		// A 200 without a job is a sign-in page that was redirected to.
 		if (id) on.done(id);
 		// Signed in anew meanwhile: the token of the session before is none.
-		else if (status === 403 && text.includes('csrf_failed') && again--) begin(send('GET', '/me').then((me) => bind(me) || Promise.reject(errorFrom(401))));
+		else if (status === 403 && text.includes('csrf_failed') && again--) begin(renew());
 		else on.fail(errorFrom(status === 200 ? 401 : status, text, request.getResponseHeader('Retry-After')));
 	};
 	request.onerror = () => on.fail(new ApiError({}));

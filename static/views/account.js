@@ -4,7 +4,8 @@ import { $, el, put } from '../dom.js';
 import { clock } from '../format.js';
 import { ask, copy, toast } from '../layer.js';
 import * as words from './words.js';
-import { attempt, button, choice, day, field, frame, item, when } from './part.js';
+import { attempt, button, choice, day, field, frame, item, redraw, when } from './part.js';
+import { safeName } from '../names.js';
 
 export const hide = () => {};
 export const show = (part = 'account', place) => frame(part, place, DRAW[part]);
@@ -18,10 +19,11 @@ function account(place, me) {
 		attempt(() => send('PATCH', '/me', Object.fromEntries(new FormData(form))), said.saved);
 	};
 	const secret = (name, label, autocomplete) => field(label, el('input', { name, type: 'password', autocomplete }));
-	const password = el('form', null, secret('current', said.current, 'current-password'), secret('new', said.fresh, 'new-password'), el('p', null, said.hint), el('button.btn outline', null, said.change));
+	const username = el('input', { type: 'text', value: me.email, autocomplete: 'username', hidden: true });
+	const password = el('form', null, username, me.has_password && secret('current', said.current, 'current-password'), secret('new', said.fresh, 'new-password'), el('p', null, said.hint), el('button.btn outline', null, said.change));
 	password.onsubmit = async (event) => {
 		event.preventDefault();
-		if (await attempt(() => send('POST', '/me/password', Object.fromEntries(new FormData(password))), said.changed)) password.reset();
+		if (await attempt(() => send('POST', '/me/password', Object.fromEntries(new FormData(password))), said.changed)) frame('account', place.parentNode, account);
 	};
 	const out = el('form', { method: 'post', action: '/logout' }, el('button.btn outline', null, said.out));
 	place.append(el('section.card', null, el('p', null, said.facts(me)), out), el('section.card', null, el('h2', null, said.profile), form), el('section.card', null, el('h2', null, said.password), password));
@@ -36,28 +38,33 @@ async function keys(place, me) {
 		event.preventDefault();
 		const { name, scopes: may, days } = Object.fromEntries(new FormData(form));
 		const made = await attempt(() => send('POST', '/keys', { name, scopes: may, expires_in_days: days ? Number(days) : null }));
+		await redraw(list, draw); // also when no answer came: it may have been made
 		if (!made) return;
 		form.reset();
 		const code = el('code', { tabindex: 0 }, made.key);
 		const stored = button(said.stored, () => { fresh.hidden = true; fresh.replaceChildren(); $('h1').focus(); }, 'quiet');
-		fresh.replaceChildren(el('p', { role: 'status' }, said.fresh(made.name)), code, el('div.keys', null, button(said.copy, () => copy(made.key, said.copied, code), 'filled'), stored));
+		fresh.replaceChildren(el('p', { role: 'status' }, said.fresh(safeName(made.name))), code, el('div.keys', null, button(said.copy, () => copy(made.key, said.copied, code), 'filled'), stored));
 		fresh.hidden = false;
+		fresh.dataset.key = made.id;
 		code.focus();
-		draw();
 	};
 	async function draw() {
 		forget('/keys');
 		const { keys: all } = await send('GET', '/keys');
 		list.replaceChildren(...all.map((key) => {
-			const ends = key.revoked_at ? said.revoked(when(key.revoked_at)) : said.until(key.expires_at && day(key.expires_at));
-			const facts = said.facts(key.prefix, said.scopes[key.scopes.join(' ')], said.used(key.last_used_at && when(key.last_used_at), key.uses), ends);
-			return item(key.name, facts, !key.revoked_at && button(said.revoke, () => revoke(key), 'quiet'));
+			const over = Date.parse(key.expires_at) < Date.now();
+			const ends = key.revoked_at ? said.revoked(when(key.revoked_at)) : over ? said.over(day(key.expires_at)) : said.until(key.expires_at && day(key.expires_at));
+			const facts = said.facts(key.prefix, said.scopes[key.scopes.join(' ')] || key.scopes.join(', '), said.used(key.last_used_at && when(key.last_used_at), key.uses), ends);
+			return item(key.name, facts, !key.revoked_at && !over && button(said.revoke, () => revoke(key), 'quiet'));
 		}));
 		if (!all.length) list.append(el('li', null, said.none));
 	}
 	async function revoke({ id, name }) {
-		put($('#revoke h2'), said.sure(name));
-		if (await ask('revoke') === 'yes' && await attempt(() => send('DELETE', `/keys/${id}`), said.gone(name))) draw();
+		put($('#revoke h2'), said.sure(safeName(name)));
+		if (await ask('revoke') !== 'yes') return;
+		const done = await attempt(() => send('DELETE', `/keys/${id}`), said.gone(safeName(name)));
+		if (done && fresh.dataset.key === id) fresh.hidden = true;
+		redraw(list, draw);
 	}
 	place.append(fresh, el('section.card', null, el('h2', null, said.make), el('p', null, said.lede), form), el('section.card', null, list));
 	await draw();
@@ -69,14 +76,14 @@ async function sessions(place) {
 	const others = button(said.others, async () => {
 		const done = await attempt(() => send('DELETE', '/sessions'));
 		if (done) toast(said.ended(done.ended));
-		draw();
+		redraw(list, draw);
 	});
 	async function draw() {
 		forget('/sessions');
 		const { sessions: all } = await send('GET', '/sessions');
 		list.replaceChildren(...all.map((session) => {
 			const head = [session.user_agent || said.unknown, session.current && ` (${said.here})`].filter(Boolean).join('');
-			const end = button(said.end, async () => { if (await attempt(() => send('DELETE', `/sessions/${session.id}`), said.ended(1))) draw(); }, 'quiet');
+			const end = button(said.end, async () => { await attempt(() => send('DELETE', `/sessions/${session.id}`), said.ended(1)); redraw(list, draw); }, 'quiet');
 			return item(head, said.facts(session.address, said.by[session.origin], when(session.last_seen_at)), !session.current && end);
 		}));
 		if (!all.length) list.append(el('li', null, said.none));
@@ -92,12 +99,12 @@ async function usage(place) {
 	const month = await send('GET', '/usage');
 	const lines = Object.entries(said.lines).map(([name, noun]) => {
 		const { used, limit } = month[name];
-		const share = limit ? used / limit : 0;
-		const text = said.of(used, limit, noun);
+		const share = limit == null ? 0 : used >= limit ? 1 : used / limit;
+		const text = said.of(used, limit, noun) + said.near(share);
 		return el(`div.${share >= 0.8 ? 'warn' : 'line'}`, null, el('p', null, text), limit != null && el('progress', { max: 1, value: Math.min(1, share), 'aria-label': text }));
 	});
 	const done = month.entries.map(({ timestamp, service, audio_duration_seconds: seconds }) => item(when(timestamp), `${service} · ${clock(seconds)}`));
-	place.append(el('section.card usage', null, el('p', null, said.month(day(month.from), day(month.until))), ...lines), el('section.card', null, el('h2', null, said.log), done.length ? el('ul', null, ...done) : el('p', null, said.none)));
+	place.append(el('section.card usage', null, el('p', null, said.month(day(month.from, 'UTC'), day(month.until, 'UTC'))), ...lines), el('section.card', null, el('h2', null, said.log), done.length ? el('ul', null, ...done) : el('p', null, said.none)));
 }
 
 const DRAW = { account, keys, sessions, usage };

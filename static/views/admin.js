@@ -3,7 +3,7 @@ import { forget, send } from '../api.js';
 import { el, set } from '../dom.js';
 import { line } from '../format.js';
 import { admin as said } from './words.js';
-import { attempt, button, choice, field, frame, item, when } from './part.js';
+import { attempt, button, choice, field, frame, item, redraw, when } from './part.js';
 
 export const hide = () => {};
 export const show = (part, place) => frame(part, place, DRAW[part]);
@@ -13,14 +13,16 @@ async function audit(place) {
 	let before;
 	const actor = el('input', { name: 'actor', type: 'search' });
 	const form = el('form.inline', { role: 'search' }, field(said.actor, actor), el('button.btn outline', null, said.filter));
-	const older = button(said.older, () => more());
+	const older = button(said.older, () => attempt(more));
 	async function more() {
 		const query = new URLSearchParams({ limit: 50, ...(before ? { before } : { check: true }), ...(actor.value && { actor: actor.value }) });
 		const answer = await send('GET', `/audit?${query}`);
 		if (answer.chain) {
 			const { whole, entries, broken_at: at } = answer.chain;
-			chain.textContent = whole ? said.whole(entries) : said.broken(at);
-			chain.className = whole ? 'chain' : 'chain note bad';
+			const { whole: usageWhole, broken_at: usageAt } = answer.usage_chain;
+			chain.textContent = whole && usageWhole ? said.whole(entries) : whole ? said.usage(usageAt) : said.broken(at);
+			chain.className = whole && usageWhole ? 'chain' : 'chain note bad';
+			list.replaceChildren();
 		}
 		list.append(...answer.entries.map((entry) => item(line([entry.action, entry.target]), line([when(entry.timestamp), entry.actor, entry.method, entry.address, entry.outcome]))));
 		if (!list.children.length) list.append(el('li', null, said.none));
@@ -29,7 +31,6 @@ async function audit(place) {
 	}
 	form.onsubmit = (event) => {
 		event.preventDefault();
-		list.replaceChildren();
 		before = null;
 		attempt(more);
 	};
@@ -42,18 +43,22 @@ async function users(place) {
 	place.append(el('section.card', null, list));
 	async function draw() {
 		forget('/users');
-		const { users: all } = await send('GET', '/users');
+		const { users: all, plans } = await send('GET', '/users');
 		list.replaceChildren(...all.map(({ id, email, role, plan, created_at: since, disabled_at: shut }) => {
-			const change = async (what) => { await attempt(() => send('PATCH', `/users/${id}`, what)); draw(); };
+			const change = async (what) => { await attempt(() => send('PATCH', `/users/${id}`, what)); redraw(list, draw); };
 			const pick = (name, label, value, texts) => {
 				const whole = choice(name, { [value]: value, ...texts });
 				const node = whole.firstChild;
 				set(node, 'aria-label', `${label} ${email}`);
 				node.value = value;
-				node.onchange = () => change({ [name]: node.value });
+				// Arrow keys go through every choice on their way; the one that is stayed at counts.
+				const settle = () => { clearTimeout(timer); if (node.value !== value) change({ [name]: node.value }); };
+				let timer;
+				node.onchange = () => { clearTimeout(timer); timer = setTimeout(settle, 800); };
+				node.onblur = settle;
 				return whole;
 			};
-			return item(email, line([when(since), shut && said.disabled]), pick('role', said.role, role, { user: 'user', admin: 'admin' }), pick('plan', said.plan, plan, { free: 'free', pro: 'pro', enterprise: 'enterprise' }), button(shut ? said.open : said.shut, () => change({ disabled: !shut }), 'quiet'));
+			return item(email, line([when(since), shut && said.disabled]), pick('role', said.role, role, { user: 'user', admin: 'admin' }), pick('plan', said.plan, plan, Object.fromEntries(plans.map((name) => [name, name]))), button(shut ? said.open : said.shut, () => change({ disabled: !shut }), 'quiet'));
 		}));
 	}
 	await draw();

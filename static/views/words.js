@@ -12,7 +12,7 @@ export const keys = {
 	lede: 'A script shows a key in place of signing in.', none: 'No keys yet.', make: 'New key', name: 'Name', may: 'May', ends: 'Ends', create: 'Make the key',
 	scopes: { 'jobs:read jobs:write': 'convert and read', 'jobs:read': 'read', 'jobs:write': 'convert', 'jobs:read jobs:write admin': 'everything' },
 	days: { 30: 'in 30 days', 365: 'in 1 year', '': 'never' }, fresh: (name) => `Your new key “${name}”. It is shown once, then never again.`, copy: 'Copy key', stored: 'I have stored it', copied: 'Key copied.',
-	facts: (prefix, may, used, ends) => `${prefix}… · ${may} · ${used} · ${ends}`, used: (time, n) => (time ? `used ${count(n, 'time')}, last ${time}` : 'never used'), until: (time) => (time ? `until ${time}` : 'for ever'), revoked: (time) => `revoked ${time}`,
+	facts: (prefix, may, used, ends) => `${prefix}… · ${may} · ${used} · ${ends}`, used: (time, n) => (time ? `used ${count(n, 'time')}, last ${time}` : 'never used'), until: (time) => (time ? `until ${time}` : 'for ever'), over: (time) => `ended ${time}`, revoked: (time) => `revoked ${time}`,
 	revoke: 'Revoke', sure: (name) => `Revoke “${name}”?`, gone: (name) => `“${name}” is revoked.`,
 };
 export const sessions = {
@@ -21,9 +21,10 @@ export const sessions = {
 };
 export const usage = {
 	month: (from, until) => `From ${from}, anew ${until}.`, of: (used, limit, noun) => (limit == null ? `${used} ${noun}` : `${used} of ${limit} ${noun}`),
+	near: (share) => (share >= 1 ? ', used up' : share >= 0.8 ? ', nearly used up' : ''),
 	lines: { conversions: 'conversions', audio_minutes: 'minutes of sound', api_calls: 'requests of scripts', storage_mb: 'MB stored' }, log: 'What was done', none: 'Nothing yet this month.',
 };
 export const admin = {
-	whole: (n) => `The chain is whole: ${count(n, 'entry').replace('entrys', 'entries')}.`, broken: (at) => `The chain breaks at entry ${at}: somebody has changed the log.`,
+	whole: (n) => `The chain is whole: ${count(n, 'entry').replace('entrys', 'entries')}.`, broken: (at) => `The chain breaks at entry ${at}: somebody has changed the log.`, usage: (at) => `The chain of the usage log breaks at entry ${at}: somebody has changed it.`,
 	actor: 'By whom', filter: 'Show', older: 'Show older', none: 'There is nothing.', shut: 'Disable', open: 'Enable', disabled: 'disabled', role: 'Role of', plan: 'Plan of',
 };

@@ -3,24 +3,39 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { phase, until, world } from './harness.mjs';
+import { phase, row, until, world } from './harness.mjs';
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PASSWORD = 'for development';
 let w;
-before(async () => { w = await world({ DEV_PASSWORD: PASSWORD, ALLOWED_EMAILS: 'ann@example.org' }); });
+before(async () => { w = await world({ DEV_PASSWORD: PASSWORD, ALLOWED_EMAILS: 'ann@example.org,bob@example.org' }); });
 after(() => w?.stop());
 
-/** Signs Ann in by the form, in a browser of her own. */
-async function ann(options = {}) {
-	const page = await w.page({ storageState: undefined, at: '/upload/account', ...options });
-	assert.match(page.url(), /\/login\?next=/);
-	await page.getByLabel('E-mail').fill('ann@example.org');
+/** Fills in the form. */
+async function enter(page, email) {
+	await page.getByLabel('E-mail').fill(email);
 	await page.getByLabel('Password').fill(PASSWORD);
 	await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-	await page.waitForURL('**/upload/account');
+}
+/** Signs Ann in by the form, in a browser of her own. */
+async function ann({ email = 'ann@example.org', at = '/upload/account', ...options } = {}) {
+	const page = await w.page({ storageState: undefined, at, ...options });
+	assert.match(page.url(), /\/login\?next=/);
+	await enter(page, email);
+	await page.waitForURL(`**${at}`);
 	return page;
 }
+/** Signs Ann out and Bob in, in another tab of her browser. */
+async function becomeBob(page) {
+	const tab = await page.context().newPage();
+	await tab.goto(`${w.server.base}/upload/account`);
+	await tab.locator('.parts').getByRole('button', { name: 'Sign out' }).click();
+	await tab.waitForURL('**/login');
+	await enter(tab, 'bob@example.org');
+	await tab.waitForURL((url) => !url.pathname.startsWith('/login'));
+	return tab;
+}
+const ofBob = (tab, path) => tab.evaluate(async (at) => (await fetch(`/api/v1${at}`)).json(), path);
 
 test('signs_in_by_password_without_script_and_says_what_is_wrong', async () => {
 	const page = await w.page({ storageState: undefined, javaScriptEnabled: false, at: '/upload/account' });
@@ -116,6 +131,79 @@ test('signing_in_again_in_another_tab_lets_this_one_go_on', async () => {
 	await phase(phone, 'again.mp3', 'done');
 	assert.deepEqual(phone.faults, []);
 	await Promise.all([phone.context().close(), desk.context().close()]);
+});
+
+test('a_file_dropped_in_anns_tab_does_not_become_bobs', async () => {
+	const page = await ann();
+	await page.getByRole('link', { name: 'Convert' }).click();
+	await page.locator('#target .panel button').first().waitFor();
+	const tab = await becomeBob(page);
+	await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+	await page.locator('#banner').getByText('You are now signed in as bob@example.org').waitFor();
+	await page.setInputFiles('#pick', w.wav('anns own.wav', 1));
+	await row(page, 'anns own.wav').getByText('another account').waitFor();
+	assert.equal((await ofBob(tab, '/jobs')).total, 0);
+	await page.context().close();
+});
+
+test('a_key_asked_for_in_anns_tab_is_not_made_for_bob', async () => {
+	const page = await ann({ at: '/upload/account/keys' });
+	await page.getByLabel('Name').fill('meant for ann');
+	const tab = await becomeBob(page);
+	await page.getByRole('button', { name: 'Make the key' }).click();
+	await page.locator('#banner').getByText('You are now signed in as bob@example.org').waitFor();
+	assert.equal(await page.locator('.fresh code').count(), 0);
+	assert.deepEqual((await ofBob(tab, '/keys')).keys, []);
+	await page.context().close();
+});
+
+test('what_is_pressed_twice_is_done_once_and_a_lost_answer_is_told_of', async () => {
+	const page = await ann({ at: '/upload/account/keys' });
+	await page.getByLabel('Name').fill('twice');
+	await page.route('**/api/v1/keys', async (route) => {
+		if (route.request().method() === 'POST') await new Promise((resolve) => { setTimeout(resolve, 1000); });
+		await route.fallback();
+	});
+	const make = page.getByRole('button', { name: 'Make the key' });
+	await make.click();
+	await make.click();
+	await page.locator('.fresh code').waitFor();
+	await page.waitForTimeout(1500);
+	assert.equal(await page.locator('.parts li', { hasText: 'twice' }).count(), 1);
+	await page.getByRole('button', { name: 'I have stored it' }).click();
+	await page.unroute('**/api/v1/keys');
+	await page.route('**/api/v1/keys', async (route) => {
+		if (route.request().method() !== 'POST') return route.fallback();
+		await route.fetch();
+		return route.abort();
+	});
+	await page.getByLabel('Name').fill('nobody heard');
+	await make.click();
+	await page.getByRole('alert').getByText('The server did not answer.').waitFor();
+	await page.locator('.parts li', { hasText: 'nobody heard' }).waitFor();
+	await page.unroute('**/api/v1/keys');
+	// Keyboard: who revokes one is at the next.
+	await page.getByRole('button', { name: 'Revoke nobody heard' }).focus();
+	await page.keyboard.press('Enter');
+	await page.locator('dialog#revoke').getByRole('button', { name: 'Revoke' }).click();
+	await page.getByText('“nobody heard” is revoked.').waitFor();
+	assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY');
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+
+test('a_view_that_failed_comes_back_after_signing_in_again', async () => {
+	const page = await ann({ at: '/upload/account' });
+	await page.getByRole('link', { name: 'Usage' }).waitFor();
+	await page.context().clearCookies();
+	await page.getByRole('link', { name: 'Usage' }).click();
+	await page.getByText('Your sign-in has run out.').first().waitFor();
+	const [tab] = await Promise.all([page.context().waitForEvent('page'), page.getByRole('button', { name: 'Sign in again' }).click()]);
+	await tab.waitForURL('**/login?next=**');
+	await Promise.all([tab.waitForEvent('close'), enter(tab, 'ann@example.org')]);
+	await page.getByText('minutes of sound').waitFor();
+	assert.equal(await page.locator('#banner').isVisible(), false);
+	await page.context().close();
 });
 
 test('audit_is_for_admins', async () => {

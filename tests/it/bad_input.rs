@@ -93,7 +93,7 @@ fn a_wrong_name_with_right_content_works_and_no_name_is_a_path() {
     for (sent, shown) in [
         ("picture.png", "picture.mp3"),
         ("../../etc/passwd", "passwd.mp3"),
-        ("a%22b.wav", "a%22b.mp3"),
+        ("a%22b.wav", "a\"b.mp3"),
         ("tab\there.wav", "tab\u{fffd}here.mp3"),
         (long.as_str(), ""),
     ] {

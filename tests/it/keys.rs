@@ -87,6 +87,7 @@ fn a_key_that_cannot_be_is_refused_in_words() {
         (json!({"name": ""}), 422, "option_invalid"),
         (json!({"name": "x", "scopes": "everything"}), 422, "option_invalid"),
         (json!({"name": "x", "expires_in_days": 0}), 422, "option_invalid"),
+        (json!({"name": "abc \u{202e}gnp.exe"}), 422, "option_invalid"),
         (json!({"name": "x", "nonsense": 1}), 400, "bad_request"),
         (json!(["x"]), 400, "bad_request"),
     ] {

@@ -77,6 +77,8 @@ pub struct AccountRow {
     pub disabled_at: Option<i64>,
     /// Whether somebody has shown that the e-mail is theirs.
     pub proven: bool,
+    /// Whether it has a password of its own.
+    pub has_password: bool,
 }
 
 /// An account that is about to exist.
@@ -120,8 +122,8 @@ pub(super) const ACTOR: &str = "u.id, u.email, u.role, u.proven, u.disabled_at I
      EXISTS (SELECT 1 FROM identities WHERE user_id = u.id) AS has_identity";
 
 /// The columns of [`AccountRow`].
-const ACCOUNT: &str =
-    "id, email, role, plan, first_name, last_name, company, created_at, disabled_at, proven";
+const ACCOUNT: &str = "id, email, role, plan, first_name, last_name, company, created_at, disabled_at, proven, \
+     password_hash IS NOT NULL AS has_password";
 
 pub(super) fn account(row: ActorRow) -> Result<Account, sqlx::Error> {
     let user = row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;

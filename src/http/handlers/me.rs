@@ -79,6 +79,7 @@ fn object(row: &AccountRow, caller: &Principal) -> Value {
         "first_name": row.first_name,
         "last_name": row.last_name,
         "company": row.company,
+        "has_password": row.has_password,
         "created_at": rfc3339(row.created_at),
         "method": caller.method.as_str(),
         "scopes": caller.scopes.words(),

@@ -29,8 +29,8 @@ enum Shown<'a> {
     Used,
     /// E-mail and password.
     Form,
-    /// As above, after a wrong one.
-    Wrong,
+    /// As above, after a wrong password for this e-mail.
+    Wrong(&'a str),
     /// Cloudflare Access is in front, its settings are missing.
     Access,
     /// Seconds until the next try.
@@ -71,7 +71,8 @@ pub(super) async fn spend(
             (server.auth().sign_in(token, &call.from()).await, Shown::Used)
         }
         (None, Some(email), Some(password)) => {
-            (server.auth().sign_in_by_password(email, password, &call.from()).await, Shown::Wrong)
+            let signed_in = server.auth().sign_in_by_password(email, password, &call.from()).await;
+            (signed_in, Shown::Wrong(email))
         }
         _ => {
             let detail = "The form takes \"email\" and \"password\", or \"token\".";
@@ -141,16 +142,36 @@ fn document(
         Shown::Link => "link",
         Shown::Used => "used",
         Shown::Form => "form",
-        Shown::Wrong => "wrong",
+        Shown::Wrong(_) => "wrong",
         Shown::Access => "access",
         Shown::Wait(_) => "wait",
         Shown::NotAllowed(_) => "not_allowed",
         Shown::Failed(_) => "failed",
     };
+    let title = match shown {
+        Shown::Link | Shown::Form | Shown::Access => "Sign in",
+        Shown::Used => "This link no longer works",
+        Shown::Wrong(_) => "Invalid credentials",
+        Shown::Wait(_) => "Too many tries",
+        Shown::NotAllowed(_) => "You may not come in",
+        Shown::Failed(_) => "Nobody can sign in just now",
+    };
+    let email = if let Shown::Wrong(email) = shown { email } else { "" };
+    let (focus_email, focus_password) =
+        if email.is_empty() { ("autofocus", "") } else { ("", "autofocus") };
     let wait = if let Shown::Wait(seconds) = shown { seconds.to_string() } else { String::new() };
     let why = if let Shown::NotAllowed(why) | Shown::Failed(why) = shown { why } else { "" };
-    let values =
-        [("state", state), ("token", token), ("next", next), ("wait", &wait), ("why", why)];
+    let values = [
+        ("state", state),
+        ("title", title),
+        ("token", token),
+        ("next", next),
+        ("wait", &wait),
+        ("why", why),
+        ("email", email),
+        ("focus_email", focus_email),
+        ("focus_password", focus_password),
+    ];
     let page = assets::document("login.html", &values)
         .ok_or_else(|| Problem::new("internal", "The page is missing from this build."))?;
     Ok(html(status, page))

@@ -24,7 +24,8 @@ struct Wanted {
 /// `GET /api/v1/users`.
 pub(super) async fn list(server: &Server) -> Result<Response<Body>, Problem> {
     let users: Vec<Value> = server.auth().accounts().await?.iter().map(object).collect();
-    Ok(answer(StatusCode::OK, &json!({ "users": users })))
+    let plans: Vec<&str> = server.jobs().usage().plans().names().collect();
+    Ok(answer(StatusCode::OK, &json!({ "users": users, "plans": plans })))
 }
 
 /// `PATCH /api/v1/users/{id}`.

@@ -9,6 +9,7 @@ use multer::{Field, Multipart};
 
 use super::super::error::Problem;
 use super::pace::{self, Paced};
+use crate::base::is_invisible;
 
 /// The longest value of an option, in bytes.
 const VALUE_BYTES: usize = 4 * 1024;
@@ -142,11 +143,6 @@ fn display_name(sent: &str) -> String {
         return String::from("upload");
     }
     shortened(clean)
-}
-
-/// Directional overrides and isolates, zero-width characters, line separators.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Cuts a long name in its stem, so that the extension stays.
