@@ -49,7 +49,7 @@ function changed() {
 function draw() {
 	const { why: key, until } = held || {};
 	const login = { signin: '/login/done', other: guest.method === 'access' ? '/cdn-cgi/access/logout' : '/login?next=/login/done' }[key];
-	const action = login ? act.signin : until < Infinity && act.now;
+	const action = key === 'other' ? act.as(owner) : login ? act.signin : until < Infinity && act.now;
 	const onclick = login ? () => open(login) || location.reload() : tryNow; // a new tab where there may be one: this one holds the files
 	const silent = !key || (key === 'away' && fails < 2);
 	banner(silent ? null : { key: login ? 'signin' : key, icon: ICONS[key], text: key === 'other' ? words.other(guest.email, owner) : words[key](Math.ceil((until - Date.now()) / 1000), waiting.count()), action, onclick });

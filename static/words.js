@@ -22,7 +22,7 @@ export const row = {
 	realTime: (x) => `${x < 10 ? x.toFixed(1) : Math.round(x)}× real time`, unplayable: 'This browser cannot play it. Download it to listen.',
 	reference: (id) => `Reference ${id}.`, target: (name, to) => `Target of ${name}: ${to}`,
 };
-export const act = { play: 'Play', pause: 'Pause', undo: 'Undo', now: 'Try now', signin: 'Sign in again', addAnyway: 'Add anyway', seek: (name) => `Position in ${name}` };
+export const act = { play: 'Play', pause: 'Pause', undo: 'Undo', now: 'Try now', signin: 'Sign in again', as: (email) => `Sign in as ${email}`, addAnyway: 'Add anyway', seek: (name) => `Position in ${name}` };
 export const target = {
 	own: 'Own settings', more: 'More …', keep: 'Keep', minute: (size) => `About ${size} a minute.`, lossless: 'Lossless: nothing is thrown away',
 	byLink: 'Set by a link.', missing: (reason) => reason || 'not in this build', time: 'A time such as 1:30 or 1:02:30.',

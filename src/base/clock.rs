@@ -15,6 +15,8 @@ enum Wall {
     #[default]
     System,
     Manual(Arc<AtomicI64>),
+    /// The monotonic clock goes by the hand too.
+    Whole(Arc<AtomicI64>),
 }
 
 /// The identity of this boot of the machine.
@@ -33,11 +35,18 @@ impl Clock {
         (Self { wall: Wall::Manual(Arc::clone(&hand)) }, hand)
     }
 
+    /// A clock whose wall and monotonic time are both what the returned handle holds.
+    #[must_use]
+    pub fn by_hand(start_ms: i64) -> (Self, Arc<AtomicI64>) {
+        let hand = Arc::new(AtomicI64::new(start_ms));
+        (Self { wall: Wall::Whole(Arc::clone(&hand)) }, hand)
+    }
+
     /// Milliseconds since 1970-01-01T00:00:00Z. May jump.
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
         match &self.wall {
-            Wall::Manual(hand) => hand.load(Ordering::Acquire),
+            Wall::Manual(hand) | Wall::Whole(hand) => hand.load(Ordering::Acquire),
             Wall::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -49,6 +58,9 @@ impl Clock {
     /// between processes of one [`boot_id`].
     #[must_use]
     pub fn monotonic_ms(&self) -> i64 {
+        if let Wall::Whole(hand) = &self.wall {
+            return hand.load(Ordering::Acquire);
+        }
         let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         since_boot.tv_sec * 1000 + since_boot.tv_nsec / 1_000_000
     }

@@ -1,10 +1,10 @@
 // Owns: the caller's account: who they are, keys, devices, usage. Never: other people's. Used by: main.
 import { forget, send } from '../api.js';
-import { $, el, put } from '../dom.js';
+import { $, el, set } from '../dom.js';
 import { clock } from '../format.js';
-import { ask, copy, toast } from '../layer.js';
+import { copy, toast } from '../layer.js';
 import * as words from './words.js';
-import { attempt, button, choice, day, field, frame, item, redraw, when } from './part.js';
+import { attempt, button, choice, day, field, frame, item, redraw, sure, when } from './part.js';
 import { safeName } from '../names.js';
 
 export const hide = () => {};
@@ -60,8 +60,7 @@ async function keys(place, me) {
 		if (!all.length) list.append(el('li', null, said.none));
 	}
 	async function revoke({ id, name }) {
-		put($('#revoke h2'), said.sure(safeName(name)));
-		if (await ask('revoke') !== 'yes') return;
+		if (!await sure(said.sure(safeName(name)), said.stops, said.revoke)) return;
 		const done = await attempt(() => send('DELETE', `/keys/${id}`), said.gone(safeName(name)));
 		if (done && fresh.dataset.key === id) fresh.hidden = true;
 		redraw(list, draw);
@@ -74,6 +73,7 @@ async function sessions(place) {
 	const said = words.sessions;
 	const list = el('ul');
 	const others = button(said.others, async () => {
+		if (!await sure(said.sureAll, said.again, said.endAll)) return;
 		const done = await attempt(() => send('DELETE', '/sessions'));
 		if (done) toast(said.ended(done.ended));
 		redraw(list, draw);
@@ -81,10 +81,13 @@ async function sessions(place) {
 	async function draw() {
 		forget('/sessions');
 		const { sessions: all } = await send('GET', '/sessions');
-		list.replaceChildren(...all.map((session) => {
-			const head = [session.user_agent || said.unknown, session.current && ` (${said.here})`].filter(Boolean).join('');
-			const end = button(said.end, async () => { await attempt(() => send('DELETE', `/sessions/${session.id}`), said.ended(1)); redraw(list, draw); }, 'quiet');
-			return item(head, said.facts(session.address, said.by[session.origin], when(session.last_seen_at)), !session.current && end);
+		list.replaceChildren(...all.sort((a, b) => b.current - a.current).map((session) => {
+			const name = words.browser(session.user_agent) || said.unknown;
+			const head = session.current ? `${name} (${said.here})` : name;
+			const end = button(said.end, async () => { if (await sure(said.sure(name), said.again, said.end)) await attempt(() => send('DELETE', `/sessions/${session.id}`), said.ended(1)); redraw(list, draw); }, 'quiet');
+			const row = item(head, said.facts(session.address, said.by[session.origin], when(session.last_seen_at)), !session.current && end);
+			set(row, 'title', session.user_agent);
+			return row;
 		}));
 		if (!all.length) list.append(el('li', null, said.none));
 		others.hidden = all.length < 2;
@@ -103,8 +106,17 @@ async function usage(place) {
 		const text = said.of(used, limit, noun) + said.near(share);
 		return el(`div.${share >= 0.8 ? 'warn' : 'line'}`, null, el('p', null, text), limit != null && el('progress', { max: 1, value: Math.min(1, share), 'aria-label': text }));
 	});
-	const done = month.entries.map(({ timestamp, service, audio_duration_seconds: seconds }) => item(when(timestamp), `${service} · ${clock(seconds)}`));
-	place.append(el('section.card usage', null, el('p', null, said.month(day(month.from, 'UTC'), day(month.until, 'UTC'))), ...lines), el('section.card', null, el('h2', null, said.log), done.length ? el('ul', null, ...done) : el('p', null, said.none)));
+	const list = el('ul');
+	let next;
+	const add = ({ entries, next_before: before }) => {
+		list.append(...entries.map(({ timestamp, service, audio_duration_seconds: seconds }) => item(when(timestamp), `${said.services[service] || service} · ${clock(seconds)}`)));
+		if (!list.children.length) list.append(el('li', null, said.none));
+		next = before;
+		older.hidden = !next;
+	};
+	const older = button(said.older, () => attempt(async () => add(await send('GET', `/usage?before=${next}`))));
+	add(month);
+	place.append(el('section.card usage', null, el('p', null, said.month(day(month.from, 'UTC'), day(month.until, 'UTC'))), ...lines), el('section.card', null, el('h2', null, said.log), list, el('div.keys', null, older)));
 }
 
 const DRAW = { account, keys, sessions, usage };

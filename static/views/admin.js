@@ -3,7 +3,7 @@ import { forget, send } from '../api.js';
 import { el, set } from '../dom.js';
 import { line } from '../format.js';
 import { admin as said } from './words.js';
-import { attempt, button, choice, field, frame, item, redraw, when } from './part.js';
+import { attempt, button, choice, field, frame, item, redraw, sure, when } from './part.js';
 
 export const hide = () => {};
 export const show = (part, place) => frame(part, place, DRAW[part]);
@@ -58,7 +58,7 @@ async function users(place) {
 				node.onblur = settle;
 				return whole;
 			};
-			return item(email, line([when(since), shut && said.disabled]), pick('role', said.role, role, { user: 'user', admin: 'admin' }), pick('plan', said.plan, plan, Object.fromEntries(plans.map((name) => [name, name]))), button(shut ? said.open : said.shut, () => change({ disabled: !shut }), 'quiet'));
+			return item(email, line([when(since), shut && said.disabled]), pick('role', said.role, role, { user: 'user', admin: 'admin' }), pick('plan', said.plan, plan, Object.fromEntries(plans.map((name) => [name, name]))), button(shut ? said.open : said.shut, async () => (shut || await sure(said.sure(email), said.shutOut, said.shut)) && change({ disabled: !shut }), 'quiet'));
 		}));
 	}
 	await draw();

@@ -2,9 +2,9 @@
 import { send } from '../api.js';
 import { safeName } from '../names.js';
 import { onHold } from '../session.js';
-import { $, el, set } from '../dom.js';
+import { $, el, put, set } from '../dom.js';
 import { explain } from '../format.js';
-import { toast } from '../layer.js';
+import { ask, toast } from '../layer.js';
 import { setTitle } from '../signal.js';
 import { again, parts } from './words.js';
 
@@ -25,6 +25,14 @@ export function item(head, facts, ...acts) {
 	const name = safeName(head);
 	for (const act of acts) if (act?.matches?.('button')) set(act, 'aria-label', `${act.textContent} ${name}`);
 	return el('li', null, el('div', null, el('b', null, el('bdi', { dir: 'auto' }, name)), el('p', null, facts)), ...acts);
+}
+/** Asks once, naming what would go; true when it shall. */
+export async function sure(title, text, yes) {
+	const [head, line, form] = $('#sure').children;
+	put(head, title);
+	put(line, text);
+	put(form.firstElementChild, yes);
+	return await ask('sure') === 'yes';
 }
 /** Draws a list anew; who was at a line of it stays there. */
 export async function redraw(list, draw) {

@@ -67,7 +67,7 @@ test('somebody_else_who_signs_in_is_not_given_these_files', async () => {
 	assert.equal(await jobs(), 0, 'nothing of hers is his');
 	// Out of there as him, and in again as her.
 	edge.next = 'ann@example.org';
-	const [out] = await Promise.all([page.context().waitForEvent('page'), page.getByRole('button', { name: 'Sign in again' }).click()]);
+	const [out] = await Promise.all([page.context().waitForEvent('page'), page.getByRole('button', { name: 'Sign in as ann@example.org' }).click()]);
 	await out.getByText('You are signed out of Access.').waitFor();
 	await out.close();
 	await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));

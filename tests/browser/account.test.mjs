@@ -70,10 +70,10 @@ test('key_is_shown_once_works_and_is_revoked_by_name', async () => {
 	await line.getByRole('button', { name: 'Revoke' }).click();
 	await page.getByRole('heading', { name: 'Revoke “phone shortcut”?' }).waitFor();
 	assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Keep', 'the safe one has the focus');
-	await page.locator('dialog#revoke').getByRole('button', { name: 'Keep' }).click();
+	await page.locator('dialog#sure').getByRole('button', { name: 'Keep' }).click();
 	assert.equal((await asked()).status, 200);
 	await line.getByRole('button', { name: 'Revoke' }).click();
-	await page.locator('dialog#revoke').getByRole('button', { name: 'Revoke' }).click();
+	await page.locator('dialog#sure').getByRole('button', { name: 'Revoke' }).click();
 	await until(async () => (await asked()).status === 401, 'the next request is refused');
 	await page.getByText('“phone shortcut” is revoked.').waitFor();
 	assert.deepEqual(page.faults, []);
@@ -84,10 +84,11 @@ test('session_revoked_elsewhere_ends_here', async () => {
 	const [phone, desk] = [await ann(), await ann()];
 	await desk.getByRole('link', { name: 'Signed-in devices' }).click();
 	const lines = desk.locator('.parts li');
-	await desk.getByText('(this one)').waitFor();
+	await desk.getByText('Chrome on Linux (this one)').waitFor();
 	const before = await lines.count();
 	assert.ok(before >= 2);
 	await desk.getByRole('button', { name: 'End all others' }).click();
+	await desk.locator('dialog#sure').getByRole('button', { name: 'End them' }).click();
 	await until(async () => await lines.count() === 1, 'one is left');
 	await phone.getByRole('link', { name: 'Convert' }).click();
 	await phone.locator('#banner').getByText('Your sign-in has run out').waitFor();
@@ -121,6 +122,7 @@ test('signing_in_again_in_another_tab_lets_this_one_go_on', async () => {
 	await phone.locator('#target .panel button').first().waitFor();
 	await desk.getByRole('link', { name: 'Signed-in devices' }).click();
 	await desk.getByRole('button', { name: 'End all others' }).click();
+	await desk.locator('dialog#sure').getByRole('button', { name: 'End them' }).click();
 	await until(async () => await desk.locator('.parts li').count() === 1, 'one is left');
 	await phone.setInputFiles('#pick', w.wav('again.wav', 1));
 	await phone.locator('#banner').getByText('Your sign-in has run out').waitFor();
@@ -185,7 +187,7 @@ test('what_is_pressed_twice_is_done_once_and_a_lost_answer_is_told_of', async ()
 	// Keyboard: who revokes one is at the next.
 	await page.getByRole('button', { name: 'Revoke nobody heard' }).focus();
 	await page.keyboard.press('Enter');
-	await page.locator('dialog#revoke').getByRole('button', { name: 'Revoke' }).click();
+	await page.locator('dialog#sure').getByRole('button', { name: 'Revoke' }).click();
 	await page.getByText('“nobody heard” is revoked.').waitFor();
 	assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY');
 	assert.deepEqual(page.faults, []);
@@ -217,6 +219,7 @@ test('audit_is_for_admins', async () => {
 	assert.ok(await admin.locator('.parts li', { hasText: 'sign_in' }).count() > 0);
 	await admin.getByRole('link', { name: 'Accounts' }).click();
 	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByRole('button', { name: 'Disable' }).click();
+	await admin.locator('dialog#sure').getByRole('button', { name: 'Disable' }).click();
 	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByText('disabled').waitFor();
 	assert.equal((await page.reload()).url().includes('/login'), true, 'shut at the next request');
 	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByRole('button', { name: 'Enable' }).click();

@@ -13,53 +13,66 @@ use crate::support::recording::plain_wav;
 use crate::support::server::KEY;
 
 /// In the order in which they ask: the owner comes last, for what only they may do can be done once.
-const CALLERS: [&str; 8] =
-    ["other", "anonymous", "service", "no scope", "admin", "expired", "revoked", "owner"];
+const CALLERS: [&str; 11] = [
+    "other",
+    "anonymous",
+    "service",
+    "no scope",
+    "admin",
+    "expired",
+    "revoked",
+    "ended",
+    "owner",
+    "session",
+    "token",
+];
+
+const PASSWORD: &str = "a word 4 the mill";
 
 /// What each gets. `J` is a finished job of the owner's.
 const EXPECTED: &str = "
-GET    /                          200 401 200 200 200 401 401 200
-GET    /upload                    200 401 200 200 200 401 401 200
-POST   /upload                    415 401 415 403 415 401 401 415
-GET    /upload/{*view}            200 401 200 200 200 401 401 200
-GET    /status/{id}               403 401 403 403 403 401 401 200
-GET    /download/{id}             403 401 403 403 403 401 401 200
-GET    /login                     200 200 200 200 200 200 200 200
-POST   /login                     400 400 400 400 400 400 400 400
-POST   /logout                    303 303 303 303 303 303 303 303
-GET    /healthz                   200 200 200 200 200 200 200 200
-GET    /health                    200 200 200 200 200 200 200 200
-GET    /readyz                    200 200 200 200 200 200 200 200
-GET    /metrics                   403 401 403 403 200 401 401 403
-GET    /_app/{build}/{*file}      404 404 404 404 404 404 404 404
-GET    /api/v1                    200 401 200 200 200 401 401 200
-GET    /api/v1/                   200 401 200 200 200 401 401 200
-GET    /api/v1/jobs               200 401 200 403 200 401 401 200
-GET    /api/v1/jobs/{id}          403 401 403 403 403 401 401 200
-POST   /api/v1/jobs/{id}/cancel   403 401 403 403 403 401 401 409
-POST   /api/v1/jobs/{id}/retry    403 401 403 403 403 401 401 409
-GET    /api/v1/jobs/{id}/waveform 403 401 403 403 403 401 401 200
-DELETE /api/v1/jobs/{id}          403 401 403 403 403 401 401 204
-GET    /api/v1/formats            200 401 200 200 200 401 401 200
-POST   /api/v1/probe              400 401 400 403 400 401 401 400
-GET    /api/v1/keys               403 401 403 403 200 401 401 403
-POST   /api/v1/keys               403 401 403 403 415 401 401 403
-DELETE /api/v1/keys/{id}          403 401 403 403 404 401 401 403
-GET    /login/done                200 401 200 200 200 401 401 200
-GET    /api/v1/me                 200 401 200 200 200 401 401 200
-PATCH  /api/v1/me                 403 401 403 403 415 401 401 403
-POST   /api/v1/me/password        403 401 403 403 415 401 401 403
-GET    /api/v1/sessions           403 401 403 403 200 401 401 403
-DELETE /api/v1/sessions           403 401 403 403 200 401 401 403
-DELETE /api/v1/sessions/{id}      403 401 403 403 404 401 401 403
-POST   /api/v1/auth/register      415 415 415 415 415 415 415 415
-POST   /api/v1/auth/login         415 415 415 415 415 415 415 415
-POST   /api/v1/auth/refresh       415 415 415 415 415 415 415 415
-POST   /api/v1/auth/logout        415 415 415 415 415 415 415 415
-GET    /api/v1/usage              200 401 200 200 200 401 401 200
-GET    /api/v1/users              403 401 403 403 200 401 401 403
-PATCH  /api/v1/users/{id}         403 401 403 403 415 401 401 403
-GET    /api/v1/audit              403 401 403 403 200 401 401 403
+GET    /                         200 401 200 200 200 401 401 401 200 200 200
+GET    /upload                   200 401 200 200 200 401 401 401 200 200 200
+POST   /upload                   415 401 415 403 415 401 401 401 415 415 415
+GET    /upload/{*view}           200 401 200 200 200 401 401 401 200 200 200
+GET    /status/{id}              403 401 403 403 403 401 401 401 200 200 200
+GET    /download/{id}            403 401 403 403 403 401 401 401 200 200 200
+GET    /login                    200 200 200 200 200 200 200 200 200 200 200
+POST   /login                    400 400 400 400 400 400 400 400 400 400 400
+POST   /logout                   303 303 303 303 303 303 303 303 303 303 303
+GET    /healthz                  200 200 200 200 200 200 200 200 200 200 200
+GET    /health                   200 200 200 200 200 200 200 200 200 200 200
+GET    /readyz                   200 200 200 200 200 200 200 200 200 200 200
+GET    /metrics                  403 401 403 403 200 401 401 401 403 403 403
+GET    /_app/{build}/{*file}     404 404 404 404 404 404 404 404 404 404 404
+GET    /api/v1                   200 401 200 200 200 401 401 401 200 200 200
+GET    /api/v1/                  200 401 200 200 200 401 401 401 200 200 200
+GET    /api/v1/jobs              200 401 200 403 200 401 401 401 200 200 200
+GET    /api/v1/jobs/{id}         403 401 403 403 403 401 401 401 200 200 200
+POST   /api/v1/jobs/{id}/cancel  403 401 403 403 403 401 401 401 409 409 409
+POST   /api/v1/jobs/{id}/retry   403 401 403 403 403 401 401 401 409 409 409
+GET    /api/v1/jobs/{id}/waveform 403 401 403 403 403 401 401 401 200 200 200
+DELETE /api/v1/jobs/{id}         403 401 403 403 403 401 401 401 204 204 204
+GET    /api/v1/formats           200 401 200 200 200 401 401 401 200 200 200
+POST   /api/v1/probe             400 401 400 403 400 401 401 401 400 400 400
+GET    /api/v1/keys              403 401 403 403 200 401 401 401 403 200 200
+POST   /api/v1/keys              403 401 403 403 415 401 401 401 403 415 415
+DELETE /api/v1/keys/{id}         403 401 403 403 404 401 401 401 403 404 404
+GET    /login/done               200 401 200 200 200 401 401 401 200 200 200
+GET    /api/v1/me                200 401 200 200 200 401 401 401 200 200 200
+PATCH  /api/v1/me                403 401 403 403 415 401 401 401 403 415 415
+POST   /api/v1/me/password       403 401 403 403 415 401 401 401 403 415 415
+GET    /api/v1/sessions          403 401 403 403 200 401 401 401 403 200 200
+DELETE /api/v1/sessions          403 401 403 403 200 401 401 401 403 200 200
+DELETE /api/v1/sessions/{id}     403 401 403 403 404 401 401 401 403 404 404
+POST   /api/v1/auth/register     415 415 415 415 415 415 415 415 415 415 415
+POST   /api/v1/auth/login        415 415 415 415 415 415 415 415 415 415 415
+POST   /api/v1/auth/refresh      415 415 415 415 415 415 415 415 415 415 415
+POST   /api/v1/auth/logout       415 415 415 415 415 415 415 415 415 415 204
+GET    /api/v1/usage             200 401 200 200 200 401 401 401 200 200 200
+GET    /api/v1/users             403 401 403 403 200 401 401 401 403 403 403
+PATCH  /api/v1/users/{id}        403 401 403 403 415 401 401 401 403 403 403
+GET    /api/v1/audit             403 401 403 403 200 401 401 401 403 403 403
 ";
 
 /// What every answer has, whatever it is.
@@ -82,12 +95,13 @@ fn every_route_answers_every_caller_as_the_table_says() {
         ("CF_AUDIENCE", AUDIENCE),
         ("ALLOWED_EMAILS", "ann@example.org"),
         ("ACCESS_SERVICE_TOKENS", "one.access=nas@example.org"),
+        ("LOGIN_ATTEMPTS_PER_MINUTE", "1000"),
     ]);
     let data = server.data();
     let settings = [("DATA_DIR", data.to_str().expect("a path"))];
     let command = |arguments: &[&str]| {
         let (done, out, error) =
-            crate::support::run(crate::support::AUDIOMILL, arguments, &settings, "");
+            crate::support::run(crate::support::AUDIOMILL, arguments, &settings, PASSWORD);
         assert!(done, "{arguments:?}: {error}");
         out
     };
@@ -111,10 +125,30 @@ fn every_route_answers_every_caller_as_the_table_says() {
     let mut over = issuer.person("ann@example.org");
     over["exp"] = json!(now() - 100);
 
+    command(&["user", "passwd", "ann@example.org"]);
+    let signed_in = || {
+        let form = format!("email=ann@example.org&password={}", PASSWORD.replace(' ', "+"));
+        let answer = server.stranger().post_form("/login", &form);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        answer.header("set-cookie").and_then(|c| c.split(';').next()).expect("a cookie").to_owned()
+    };
+    let ended = signed_in();
+    assert_eq!(server.stranger().signed_in(&ended).post("/logout").status, 303);
+    let token = || {
+        let fields = json!({"email": "ann@example.org", "password": PASSWORD}).to_string();
+        let content = Some(("application/json", fields.as_bytes()));
+        let issued = server.stranger().request("POST", "/api/v1/auth/login", content).json();
+        format!("Bearer {}", issued["access_token"].as_str().expect("a token"))
+    };
+
     let owner = with_key(&ann);
-    let answer = owner.upload("a.wav", &plain_wav(1), &[]);
-    let job = answer.json()["job_id"].as_str().expect("an id").to_owned();
-    owner.wait(&job);
+    // One for each who may delete it.
+    let jobs = [(); 3].map(|()| {
+        let answer = owner.upload("a.wav", &plain_wav(1), &[]);
+        let job = answer.json()["job_id"].as_str().expect("an id").to_owned();
+        owner.wait(&job);
+        job
+    });
 
     let mut seen = String::new();
     let (mut listed, mut wrong) = (BTreeSet::new(), Vec::new());
@@ -125,20 +159,29 @@ fn every_route_answers_every_caller_as_the_table_says() {
         listed.insert((method.to_owned(), pattern.to_owned()));
         let path = pattern.replace("{*view}", "x").replace("{build}/{*file}", "x/y.js");
         let is_job = ["/status", "/download", "/api/v1/jobs"].iter().any(|p| path.starts_with(p));
-        let path = path.replace("{id}", if is_job { &job } else { "x" });
         // A key that may anything but this.
         let is_reading = method == "GET";
         let found: Vec<String> = CALLERS
             .iter()
             .map(|caller| {
+                let job = match *caller {
+                    "session" => &jobs[1],
+                    "token" => &jobs[2],
+                    _ => &jobs[0],
+                };
+                let path = path.replace("{id}", if is_job { job } else { "x" });
                 let client = match *caller {
-                    "owner" => with_key(&ann),
                     "other" => with_key(&bob),
                     "anonymous" => server.stranger(),
                     "service" => assertion(&issuer.service("one.access")),
                     "no scope" => with_key(if is_reading { &writer } else { &reader }),
                     "admin" => with_key(KEY),
                     "expired" => assertion(&over),
+                    "ended" => server.stranger().with("Cookie", &ended),
+                    "owner" => with_key(&ann),
+                    // Anew each time: some of what it asks for ends it.
+                    "session" => server.stranger().signed_in(&signed_in()),
+                    "token" => server.stranger().with("Authorization", &token()),
                     _ => with_key(&revoked),
                 };
                 let answer = client.request(method, &path, None);

@@ -10,7 +10,19 @@ use super::client::Client;
 
 pub const KEY: &str = "a-static-key-of-the-tests-0123456789";
 
-/// A running server. Dropping it kills it and removes its folder.
+/// What the tests send that no log may hold: the log of every server of theirs is searched for it.
+const SECRETS: [&str; 8] = [
+    KEY,
+    "for development",
+    "for+development",
+    "a word 4 the mill",
+    "a+word+4+the+mill",
+    "7 green bottles",
+    "7+green+bottles",
+    super::edge::CLIENT_SECRET,
+];
+
+/// A running server. Dropping it kills it, searches its log for secrets and removes its folder.
 pub struct Server {
     child: Child,
     settings: Vec<(String, String)>,
@@ -235,6 +247,14 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("--- the server's log ---\n{}", self.log());
+            return;
+        }
+        let log = self.log();
+        // What is said at the start to whoever sits there is no line of the log.
+        let log = log.split_once(&self.sign_in_link).map_or("", |(_, after)| after);
+        let token = self.sign_in_link.split("token=").nth(1);
+        for secret in SECRETS.into_iter().chain(token) {
+            assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
         }
     }
 }

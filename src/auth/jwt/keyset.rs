@@ -70,12 +70,12 @@ struct Held {
 
 /// Why an issuer is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
+enum Reason<'a> {
     /// The keys are missing or old.
     Age,
     /// A token names a key that is not among them: the issuer may have changed them, or somebody
     /// makes names up.
-    UnknownKey,
+    UnknownKey(&'a str),
 }
 
 impl Held {
@@ -83,11 +83,11 @@ impl Held {
         self.fetched_at.map(|at| now - at)
     }
 
-    fn may_ask(&self, reason: Reason, now: i64) -> bool {
+    fn may_ask(&self, reason: Reason<'_>, now: i64) -> bool {
         let (last, pause) = match reason {
             _ if self.keys.is_empty() => (self.tried_at, FIRST_PAUSE),
             Reason::Age => (self.tried_at, PAUSE),
-            Reason::UnknownKey => (self.unknown_at, PAUSE),
+            Reason::UnknownKey(_) => (self.unknown_at, PAUSE),
         };
         last.is_none_or(|at| now - at >= millis(pause))
     }
@@ -114,7 +114,7 @@ impl Keyset {
             }
             return Ok(key);
         }
-        self.renew(Reason::UnknownKey).await;
+        self.renew(Reason::UnknownKey(kid)).await;
         match self.held(kid, now) {
             Some((key, _)) => Ok(key),
             None if self.read(|held| held.age(now).is_none_or(|age| age >= millis(USABLE))) => {
@@ -146,16 +146,22 @@ impl Keyset {
     }
 
     /// Asks the issuer, unless somebody has just done so. Keys that are held stay when it fails.
-    async fn renew(&self, reason: Reason) {
+    async fn renew(&self, reason: Reason<'_>) {
         let _alone = self.fetching.lock().await;
         let now = self.clock.monotonic_ms();
+        if let Reason::UnknownKey(kid) = reason
+            && self.held(kid, now).is_some()
+        {
+            // It came while this one waited for its turn.
+            return;
+        }
         {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
             if !held.may_ask(reason, now) {
                 return;
             }
             held.tried_at = Some(now);
-            if reason == Reason::UnknownKey && !held.keys.is_empty() {
+            if matches!(reason, Reason::UnknownKey(_)) && !held.keys.is_empty() {
                 held.unknown_at = Some(now);
             }
         }
@@ -273,6 +279,10 @@ fn usable(key: &Jwk) -> Option<PublicKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -306,5 +316,66 @@ mod tests {
         );
         assert!(of("https://id.example.org", "https://keys.example.org/a").is_err(), "not exact");
         assert!(of(ours, "http://keys.example.org/a").is_err(), "not over TLS");
+    }
+    /// An issuer with one key: how often it was asked, and whether it answers.
+    async fn issuer() -> (String, Arc<AtomicUsize>, Arc<AtomicBool>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
+        let (asked, is_down) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, down) = (Arc::clone(&asked), Arc::clone(&is_down));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                count.fetch_add(1, Ordering::AcqRel);
+                let key = r#"{"keys": [{"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}]}"#;
+                let status = if down.load(Ordering::Acquire) { "503 Down" } else { "200 OK" };
+                let length = key.len();
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{key}"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        (url, asked, is_down)
+    }
+
+    #[tokio::test]
+    async fn keys_are_fetched_once_renewed_hourly_and_believed_for_a_day() {
+        const MINUTE: i64 = 60_000;
+        let (url, asked, is_down) = issuer().await;
+        let (clock, hand) = Clock::by_hand(1_000_000);
+        let client = Client::new(Duration::from_secs(5)).expect("a client");
+        let keyset = Keyset::new(KeysAt::Set(url), client, clock);
+        let many = futures_util::future::join_all((0..50).map(|_| keyset.key("a"))).await;
+        assert!(many.iter().all(Result::is_ok));
+        assert_eq!(asked.load(Ordering::Acquire), 1, "one fetch for all who wait");
+        let pass = |minutes: i64| hand.fetch_add(minutes * MINUTE, Ordering::AcqRel);
+        let fetched = async |times: usize| {
+            for _ in 0..500 {
+                if asked.load(Ordering::Acquire) == times {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            // The answer is on its way; the lock is free once it is there.
+            drop(keyset.fetching.lock().await);
+            assert_eq!(asked.load(Ordering::Acquire), times);
+        };
+        pass(59);
+        assert!(keyset.key("a").await.is_ok());
+        fetched(1).await;
+        pass(2);
+        assert!(keyset.key("a").await.is_ok(), "given at once, renewed beside it");
+        fetched(2).await;
+        is_down.store(true, Ordering::Release);
+        pass(23 * 60);
+        assert!(keyset.key("a").await.is_ok(), "old, but the issuer does not answer");
+        fetched(3).await;
+        pass(61);
+        assert_eq!(keyset.key("a").await.err(), Some(NoKey::Unreachable), "not for ever");
+        is_down.store(false, Ordering::Release);
+        pass(2);
+        assert!(keyset.key("a").await.is_ok(), "it is back");
     }
 }
