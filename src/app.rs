@@ -42,9 +42,6 @@ fn cannot(what: impl std::fmt::Display, error: impl std::fmt::Display) -> StartE
     StartError(format!("{what}: {error}"))
 }
 
-/// Who makes a sign-in link at the start, as the audit log names it.
-const START: By<'static> = By { actor: "start", method: "command_line", address: None };
-
 /// An address at which somebody can sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignIn {
@@ -118,7 +115,7 @@ impl App {
         let no_link = |error| cannot("the sign-in link", error);
         let token = match auth.has_other_ways_in().await.map_err(no_link)? {
             true => None,
-            false => Some(auth.issue_link(START).await.map_err(no_link)?),
+            false => Some(auth.issue_link(By::START).await.map_err(no_link)?),
         };
         let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
             .map_err(|error| StartError(error.to_string()))?;

@@ -190,8 +190,7 @@ impl Auth {
         let (owner, is_taken_over) =
             store.ensure_owner(&settings.owner_email, clock.wall_ms()).await?;
         if is_taken_over {
-            let by = By { actor: "start", method: "command_line", address: None };
-            let act = by.act("account.take_over", &owner.email, serde_json::json!({}));
+            let act = By::START.act("account.take_over", &owner.email, serde_json::json!({}));
             ledger.note(&act, Outcome::Done).await?;
         }
         if owner.disabled {

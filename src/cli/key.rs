@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::serve::{config, with_settings};
-use super::{COMMAND_LINE, Outcome, Refused, on_accounts, say};
+use super::{Outcome, Refused, on_accounts, say};
 use crate::auth::{Auth, AuthError, KeyRequest, Scopes};
 use crate::base::KeyId;
 use crate::base::clock::rfc3339;
+use crate::ledger::By;
 
 pub(super) fn command() -> Command {
     let user = Arg::new("user")
@@ -66,7 +67,7 @@ async fn create(auth: &Auth, arguments: &ArgMatches) -> Result<String, AuthError
         scopes: arguments.get_one("scopes").copied().unwrap_or_default(),
         days: arguments.get_one("days").copied(),
     };
-    let made = auth.create_key(COMMAND_LINE, &owner, &request).await?;
+    let made = auth.create_key(By::COMMAND_LINE, &owner, &request).await?;
     Ok(format!("{}\n", made.key))
 }
 
@@ -99,6 +100,6 @@ async fn revoke(auth: &Auth, arguments: &ArgMatches) -> Result<String, AuthError
     let Some(&id) = arguments.get_one::<KeyId>("key") else {
         return Err(AuthError::NoSuch);
     };
-    auth.revoke_any_key(COMMAND_LINE, id).await?;
+    auth.revoke_any_key(By::COMMAND_LINE, id).await?;
     Ok(String::from("revoked\n"))
 }

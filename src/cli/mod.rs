@@ -25,11 +25,6 @@ use clap::{ArgMatches, Command};
 use crate::app::with_accounts;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
-use crate::ledger::By;
-
-/// Who works on the accounts here, as the audit log names them.
-const COMMAND_LINE: By<'static> =
-    By { actor: "command line", method: "command_line", address: None };
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

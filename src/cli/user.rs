@@ -6,9 +6,10 @@ use std::io::{BufRead, IsTerminal};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::serve::{config, with_settings};
-use super::{COMMAND_LINE, Outcome, Refused, on_accounts, say};
+use super::{Outcome, Refused, on_accounts, say};
 use crate::app::issue_link;
 use crate::auth::{AccountChange, AccountRequest, Auth, AuthError, KeyRequest, Role, Scopes};
+use crate::ledger::By;
 
 pub(super) fn command() -> Command {
     let email = Arg::new("email").value_name("EMAIL").required(true);
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
     };
     if name == "link" {
         let runtime = super::runtime()?;
-        let link = runtime.block_on(issue_link(&config, COMMAND_LINE));
+        let link = runtime.block_on(issue_link(&config, By::COMMAND_LINE));
         return say(&format!("{}\n", link.map_err(|error| Refused::Failed(error.to_string()))?));
     }
     say(&on_accounts(&config, async |auth| match name {
@@ -56,7 +57,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         "list" => list(auth).await,
         "passwd" => {
             let password = password.unwrap_or_default();
-            auth.reset_password(COMMAND_LINE, email(arguments), &password).await?;
+            auth.reset_password(By::COMMAND_LINE, email(arguments), &password).await?;
             Ok(String::from("The password is set.\n"))
         }
         "disable" => change(auth, arguments, true).await,
@@ -79,13 +80,13 @@ async fn add(
         password,
         ..AccountRequest::default()
     };
-    auth.add_account(COMMAND_LINE, &request, role).await?;
+    auth.add_account(By::COMMAND_LINE, &request, role).await?;
     let account = auth.account(Some(email(arguments))).await?;
     let mut told = format!("The account {} is there.\n", account.email);
     if arguments.get_flag("test") {
         let scopes = if role == Role::Admin { Scopes::ALL } else { Scopes::JOBS };
         let request = KeyRequest { name: String::from("test"), scopes, days: None };
-        let made = auth.create_key(COMMAND_LINE, &account, &request).await?;
+        let made = auth.create_key(By::COMMAND_LINE, &account, &request).await?;
         // Writing to a string cannot fail.
         let _ = writeln!(told, "Its key, shown this once: {}", made.key);
     }
@@ -112,7 +113,7 @@ async fn list(auth: &Auth) -> Result<String, AuthError> {
 
 async fn change(auth: &Auth, arguments: &ArgMatches, disabled: bool) -> Result<String, AuthError> {
     let change = AccountChange { disabled: Some(disabled), ..AccountChange::default() };
-    auth.change_account(COMMAND_LINE, email(arguments), &change).await?;
+    auth.change_account(By::COMMAND_LINE, email(arguments), &change).await?;
     let state = if disabled { "shut" } else { "open" };
     Ok(format!("The account {} is {state}.\n", email(arguments)))
 }

@@ -42,6 +42,17 @@ pub struct By<'a> {
     pub address: Option<&'a str>,
 }
 
+impl By<'static> {
+    /// Whoever works on the database with our own commands.
+    pub const COMMAND_LINE: Self = Self::nobody("command line");
+    /// The server itself, before it serves.
+    pub const START: Self = Self::nobody("start");
+
+    const fn nobody(actor: &'static str) -> Self {
+        Self { actor, method: "command_line", address: None }
+    }
+}
+
 impl<'a> By<'a> {
     /// What they do, and on what; `detail` never holds a secret.
     #[must_use]
