@@ -21,7 +21,8 @@ async function open(y) {
 	page.hidden = !path;
 	$('#convert').hidden = Boolean(path);
 	document.body.classList.toggle('on-job', Boolean(path));
-	for (const link of document.querySelectorAll('header nav a')) set(link, 'aria-current', (link.pathname === '/upload' ? !path : /account|admin/.test(pathname)) && 'page');
+	for (const link of document.querySelectorAll('header nav a')) set(link, 'aria-current', (link.pathname === pathname || (link.pathname === '/upload' && !path)) && 'page');
+	$('#account').hidePopover?.();
 	shown?.hide();
 	shown = null;
 	if (path) {
@@ -52,6 +53,7 @@ document.addEventListener('click', (event) => {
 	if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
 	event.preventDefault();
 	if (link.pathname !== location.pathname) go(link.pathname);
+	else $('#account').hidePopover?.();
 });
 begin();
 open();

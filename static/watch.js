@@ -1,6 +1,6 @@
 // Owns: news of jobs by polling, and asking for their end or a new try. Never: DOM. Used by: views.
 import { forget, send } from './api.js';
-import { blocked } from './session.js';
+import { blocked, release } from './session.js';
 import { adopt, change, isOver, restore, rows } from './store.js';
 
 let single; // [id, listener] of an open job page
@@ -75,4 +75,5 @@ export async function tell(row, verb) {
 		nudge();
 	}
 }
-export const deleteJob = (id) => send('DELETE', `/jobs/${id}`).catch(() => {});
+/** Deletes a job; what waited for room in the plan goes on. */
+export const deleteJob = (id) => send('DELETE', `/jobs/${id}`).then(() => release('plan'), () => {});

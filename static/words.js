@@ -9,7 +9,11 @@ export const state = {
 	line: 'Waiting', sending: 'Uploading', storing: 'Storing', queued: 'Waiting', processing: 'Converting', finishing: 'Finishing', copying: 'Copying',
 	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
 };
-export const why = { signin: 'signed out', other: 'another account', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
+export const account = {
+	name: (email) => `Account ${email}`, failed: 'The server did not answer. Try again.',
+	refused: { 401: () => 'The password is wrong.', 429: (s) => `Too many tries; the next one is possible in ${s}\xa0s.`, 403: () => 'This account may not come in.' },
+};
+export const why = { plan: 'the plan’s limit is reached', signin: 'signed out', other: 'another account', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
 /** Where a conversion failed, by the server's stage. */
 export const stage = (at) => at && `while ${at === 'finishing' ? 'writing' : at}`;
 export const row = {
@@ -22,7 +26,7 @@ export const row = {
 	realTime: (x) => `${x < 10 ? x.toFixed(1) : Math.round(x)}× real time`, unplayable: 'This browser cannot play it. Download it to listen.',
 	reference: (id) => `Reference ${id}.`, target: (name, to) => `Target of ${name}: ${to}`,
 };
-export const act = { play: 'Play', pause: 'Pause', undo: 'Undo', now: 'Try now', signin: 'Sign in again', as: (email) => `Sign in as ${email}`, addAnyway: 'Add anyway', seek: (name) => `Position in ${name}` };
+export const act = { play: 'Play', pause: 'Pause', undo: 'Undo', now: 'Try now', signin: 'Sign in again', usage: 'See usage', as: (email) => `Sign in as ${email}`, addAnyway: 'Add anyway', seek: (name) => `Position in ${name}` };
 export const target = {
 	own: 'Own settings', more: 'More …', keep: 'Keep', minute: (size) => `About ${size} a minute.`, lossless: 'Lossless: nothing is thrown away',
 	byLink: 'Set by a link.', missing: (reason) => reason || 'not in this build', time: 'A time such as 1:30 or 1:02:30.',
@@ -41,6 +45,7 @@ export const banner = {
 	signin: () => 'Your sign-in has run out. Nothing is lost; uploads go on as soon as you are back in.',
 	other: (guest, owner) => `You are now signed in as ${guest}; these files belong to ${owner}.`,
 	disk: (s) => `The server’s disk is full. Uploads wait here, ${next(s)}. Deleting old results makes room.`,
+	plan: (s, n, said) => `${said} ${n > 1 ? `${count(n, 'file')} wait` : 'The rest waits'} here; nothing is deleted.`,
 	offline: () => 'You are offline. Uploaded files are kept; the rest goes on by itself.',
 	away: (s) => `The server does not answer; ${next(s)}.`,
 	full: (s, n) => `The server is full of work. ${n > 1 ? `${count(n, 'file')} wait here and go in by themselves` : 'What is left goes in by itself'}; ${next(s)}.`,

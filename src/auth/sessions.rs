@@ -377,3 +377,20 @@ fn is_near(address: Option<&str>) -> bool {
 pub(super) fn off_the_list(email: &str) -> AuthError {
     AuthError::NotAllowed(format!("{email} is no longer on this server's list."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_is_this_machine_alone() {
+        for near in
+            [None, Some("127.0.0.1"), Some("127.9.9.9"), Some("::1"), Some("::ffff:127.0.0.1")]
+        {
+            assert!(is_near(near), "{near:?}");
+        }
+        for far in ["192.168.1.7", "10.0.0.1", "::ffff:192.168.1.7", "fe80::1", "0.0.0.0", "::"] {
+            assert!(!is_near(Some(far)), "{far}");
+        }
+    }
+}

@@ -473,6 +473,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_could_not_be_written_down_is_counted_later() {
+        let (_folder, db, usage, user) = usage(Plans::default()).await;
+        for _ in 0..5 {
+            assert_eq!(usage.call(user, LAST_SECOND).await.expect("counted"), Called::Counted);
+        }
+        let change = async |statement: &'static str| {
+            let mut tx = db.begin().await.expect("a transaction");
+            sqlx::query(statement).execute(&mut *tx).await.expect("changed");
+            tx.commit().await.expect("committed");
+        };
+        change("ALTER TABLE api_calls RENAME TO away").await;
+        assert!(usage.settle().await.is_err());
+        change("ALTER TABLE away RENAME TO api_calls").await;
+        usage.settle().await.expect("written");
+        usage.settle().await.expect("once");
+        let again = Usage::new(db.clone(), Plans::default());
+        assert_eq!(again.month(user, LAST_SECOND).await.expect("a month").api_calls, 5);
+    }
+
+    #[tokio::test]
     async fn a_use_counts_once_a_job_and_stays_as_it_was() {
         let (_folder, db, usage, user) = usage(Plans::default()).await;
         let user_text = user.to_string();

@@ -34,6 +34,9 @@ async function keys(place, me) {
 	const [fresh, list] = [el('section.card fresh', { hidden: true }), el('ul')];
 	const scopes = Object.fromEntries(Object.entries(said.scopes).filter(([may]) => me.role === 'admin' || !may.includes('admin')));
 	const form = el('form', null, field(said.name, el('input', { name: 'name', required: true, maxlength: 100 })), field(said.may, choice('scopes', scopes)), field(said.ends, choice('days', said.days)), el('button.btn filled', null, said.create));
+	const fields = el('section.card', { hidden: true }, el('h2', null, said.make), el('p', null, said.lede), form);
+	const open = button(`+ ${said.make}`, () => { unfold(true); form.elements.name.focus(); });
+	const unfold = (isOpen) => { fields.hidden = !isOpen; open.hidden = isOpen; };
 	form.onsubmit = async (event) => {
 		event.preventDefault();
 		const { name, scopes: may, days } = Object.fromEntries(new FormData(form));
@@ -41,6 +44,7 @@ async function keys(place, me) {
 		await redraw(list, draw); // also when no answer came: it may have been made
 		if (!made) return;
 		form.reset();
+		unfold(false);
 		const code = el('code', { tabindex: 0 }, made.key);
 		const stored = button(said.stored, () => { fresh.hidden = true; fresh.replaceChildren(); $('h1').focus(); }, 'quiet');
 		fresh.replaceChildren(el('p', { role: 'status' }, said.fresh(safeName(made.name))), code, el('div.keys', null, button(said.copy, () => copy(made.key, said.copied, code), 'filled'), stored));
@@ -58,6 +62,7 @@ async function keys(place, me) {
 			return item(key.name, facts, !key.revoked_at && !over && button(said.revoke, () => revoke(key), 'quiet'));
 		}));
 		if (!all.length) list.append(el('li', null, said.none));
+		if (!all.length) unfold(true);
 	}
 	async function revoke({ id, name }) {
 		if (!await sure(said.sure(safeName(name)), said.stops, said.revoke)) return;
@@ -65,7 +70,7 @@ async function keys(place, me) {
 		if (done && fresh.dataset.key === id) fresh.hidden = true;
 		redraw(list, draw);
 	}
-	place.append(fresh, el('section.card', null, el('h2', null, said.make), el('p', null, said.lede), form), el('section.card', null, list));
+	place.append(el('div.keys', null, open), fresh, fields, el('section.card', null, list));
 	await draw();
 }
 
@@ -100,10 +105,10 @@ async function usage(place) {
 	const said = words.usage;
 	forget('/usage');
 	const month = await send('GET', '/usage');
-	const lines = Object.entries(said.lines).map(([name, noun]) => {
+	const lines = Object.entries(said.lines).map(([name, nouns]) => {
 		const { used, limit } = month[name];
 		const share = limit == null ? 0 : used >= limit ? 1 : used / limit;
-		const text = said.of(used, limit, noun) + said.near(share);
+		const text = said.of(used, limit, nouns) + said.near(share);
 		return el(`div.${share >= 0.8 ? 'warn' : 'line'}`, null, el('p', null, text), limit != null && el('progress', { max: 1, value: Math.min(1, share), 'aria-label': text }));
 	});
 	const list = el('ul');

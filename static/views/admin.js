@@ -12,11 +12,25 @@ async function audit(place) {
 	const [chain, list] = [el('p.chain'), el('ul')];
 	let before;
 	const actor = el('input', { name: 'actor', type: 'search' });
-	const form = el('form.inline', { role: 'search' }, field(said.actor, actor), el('button.btn outline', null, said.filter));
+	const [action, known] = [el('input', { name: 'action', type: 'search', list: 'actions' }), el('datalist', { id: 'actions' })];
+	const form = el('form.inline', { role: 'search' }, field(said.actor, actor), field(said.action, action), known, el('button.btn outline', null, said.filter));
 	const older = button(said.older, () => attempt(more));
+	const queryFor = (more) => new URLSearchParams({ ...more, ...(actor.value && { actor: actor.value }), ...(action.value && { action: action.value }) });
+	/** Saves what the filter shows, all of it, a line of JSON an entry. */
+	async function save() {
+		const lines = [];
+		let next;
+		do {
+			const answer = await send('GET', `/audit?${queryFor({ limit: 500, ...(next && { before: next }) })}`);
+			lines.push(...answer.entries.map((entry) => `${JSON.stringify(entry)}\n`));
+			next = answer.next_before;
+		} while (next);
+		const link = el('a', { href: URL.createObjectURL(new Blob(lines, { type: 'application/x-ndjson' })), download: 'audit.jsonl' });
+		link.click();
+		setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+	}
 	async function more() {
-		const query = new URLSearchParams({ limit: 50, ...(before ? { before } : { check: true }), ...(actor.value && { actor: actor.value }) });
-		const answer = await send('GET', `/audit?${query}`);
+		const answer = await send('GET', `/audit?${queryFor({ limit: 50, ...(before ? { before } : { check: true }) })}`);
 		if (answer.chain) {
 			const { whole, entries, broken_at: at } = answer.chain;
 			const { whole: usageWhole, broken_at: usageAt } = answer.usage_chain;
@@ -24,7 +38,8 @@ async function audit(place) {
 			chain.className = whole && usageWhole ? 'chain' : 'chain note bad';
 			list.replaceChildren();
 		}
-		list.append(...answer.entries.map((entry) => item(line([entry.action, entry.target]), line([when(entry.timestamp), entry.actor, entry.method, entry.address, entry.outcome]))));
+		list.append(...answer.entries.map((entry) => item(line([entry.action, entry.target]), line([when(entry.timestamp), entry.actor, entry.method, entry.address, entry.outcome, ...Object.entries(entry.detail || {}).filter(([, value]) => value != null).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)]))));
+		known.replaceChildren(...[...new Set(answer.entries.map((entry) => entry.action))].map((value) => el('option', { value })));
 		if (!list.children.length) list.append(el('li', null, said.none));
 		before = answer.next_before;
 		older.hidden = !before;
@@ -34,7 +49,7 @@ async function audit(place) {
 		before = null;
 		attempt(more);
 	};
-	place.append(el('section.card', null, chain, form, list, el('div.keys', null, older)));
+	place.append(el('section.card', null, chain, form, list, el('div.keys', null, older, button(said.save, () => attempt(save), 'quiet'))));
 	await more();
 }
 

@@ -27,11 +27,11 @@ export function browser(agent) {
 	return name && system ? `${name} on ${system}` : (agent || '').slice(0, 60);
 }
 export const usage = {
-	month: (from, until) => `From ${from}, anew ${until}.`, of: (used, limit, noun) => (limit == null ? `${used} ${noun}` : `${used} of ${limit} ${noun}`),
+	month: (from, until) => `From ${from}, anew ${until}.`, of: (used, limit, [one, many]) => (limit == null ? `${used} ${used === 1 ? one : many}` : `${used} of ${limit} ${many}`),
 	near: (share) => (share >= 1 ? ', used up' : share >= 0.8 ? ', nearly used up' : ''),
-	lines: { conversions: 'conversions', audio_minutes: 'minutes of sound', api_calls: 'requests of scripts', storage_mb: 'MB stored' }, log: 'What was done', none: 'Nothing yet.', older: 'Show older', services: { transcode: 'Conversion' },
+	lines: { conversions: ['conversion', 'conversions'], audio_minutes: ['minute of sound', 'minutes of sound'], api_calls: ['request of scripts', 'requests of scripts'], storage_mb: ['MB stored', 'MB stored'] }, log: 'What was done', none: 'Nothing yet.', older: 'Show older', services: { transcode: 'Conversion' },
 };
 export const admin = {
 	whole: (n) => `The chain is whole: ${count(n, 'entry').replace('entrys', 'entries')}.`, broken: (at) => `The chain breaks at entry ${at}: somebody has changed the log.`, usage: (at) => `The chain of the usage log breaks at entry ${at}: somebody has changed it.`,
-	actor: 'By whom', filter: 'Show', older: 'Show older', none: 'There is nothing.', shut: 'Disable', open: 'Enable', sure: (email) => `Disable ${email}?`, shutOut: 'They are shut out at their next request; nothing of theirs is deleted.', disabled: 'disabled', role: 'Role of', plan: 'Plan of',
+	actor: 'By whom', action: 'What', save: 'Export', filter: 'Show', older: 'Show older', none: 'There is nothing.', shut: 'Disable', open: 'Enable', sure: (email) => `Disable ${email}?`, shutOut: 'They are shut out at their next request; nothing of theirs is deleted.', disabled: 'disabled', role: 'Role of', plan: 'Plan of',
 };

@@ -8,7 +8,7 @@ import { phase, row, until, world } from './harness.mjs';
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PASSWORD = 'for development';
 let w;
-before(async () => { w = await world({ DEV_PASSWORD: PASSWORD, ALLOWED_EMAILS: 'ann@example.org,bob@example.org' }); });
+before(async () => { w = await world({ DEV_PASSWORD: PASSWORD, ALLOWED_EMAILS: 'ann@example.org,bob@example.org,cy@example.org' }); });
 after(() => w?.stop());
 
 /** Fills in the form. */
@@ -109,9 +109,10 @@ test('usage_adds_up_and_a_profile_is_kept', async () => {
 	await page.locator('#target .panel button').first().waitFor();
 	await page.setInputFiles('#pick', w.wav('usage.wav', 6));
 	await phase(page, 'usage.mp3', 'done');
-	await page.getByRole('link', { name: 'Account', exact: true }).click();
-	await page.getByRole('link', { name: 'Usage' }).click();
-	await page.getByText('1 conversions').waitFor();
+	await page.getByRole('button', { name: 'Account ann@example.org' }).click();
+	await page.getByRole('link', { name: 'Usage', exact: true }).click();
+	await page.getByText('1 conversion', { exact: true }).waitFor();
+	assert.equal(await page.locator('#account').isVisible(), false, 'the menu closes behind who has chosen');
 	await page.getByText('0.1 minutes of sound').waitFor();
 	await page.context().close();
 });
@@ -150,6 +151,7 @@ test('a_file_dropped_in_anns_tab_does_not_become_bobs', async () => {
 
 test('a_key_asked_for_in_anns_tab_is_not_made_for_bob', async () => {
 	const page = await ann({ at: '/upload/account/keys' });
+	await page.getByRole('button', { name: 'New key' }).click();
 	await page.getByLabel('Name').fill('meant for ann');
 	const tab = await becomeBob(page);
 	await page.getByRole('button', { name: 'Make the key' }).click();
@@ -161,6 +163,7 @@ test('a_key_asked_for_in_anns_tab_is_not_made_for_bob', async () => {
 
 test('what_is_pressed_twice_is_done_once_and_a_lost_answer_is_told_of', async () => {
 	const page = await ann({ at: '/upload/account/keys' });
+	await page.getByRole('button', { name: 'New key' }).click();
 	await page.getByLabel('Name').fill('twice');
 	await page.route('**/api/v1/keys', async (route) => {
 		if (route.request().method() === 'POST') await new Promise((resolve) => { setTimeout(resolve, 1000); });
@@ -179,6 +182,7 @@ test('what_is_pressed_twice_is_done_once_and_a_lost_answer_is_told_of', async ()
 		await route.fetch();
 		return route.abort();
 	});
+	await page.getByRole('button', { name: 'New key' }).click();
 	await page.getByLabel('Name').fill('nobody heard');
 	await make.click();
 	await page.getByRole('alert').getByText('The server did not answer.').waitFor();
@@ -190,6 +194,88 @@ test('what_is_pressed_twice_is_done_once_and_a_lost_answer_is_told_of', async ()
 	await page.locator('dialog#sure').getByRole('button', { name: 'Revoke' }).click();
 	await page.getByText('“nobody heard” is revoked.').waitFor();
 	assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY');
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+
+test('the_account_menu_says_who_is_in_and_works_by_keyboard', async () => {
+	const page = await ann({ at: '/upload/account/keys' });
+	const menu = page.getByRole('button', { name: 'Account ann@example.org' });
+	await menu.focus();
+	await page.keyboard.press('Enter');
+	await page.locator('#account').getByText('ann@example.org').waitFor();
+	assert.equal(await page.locator('#account').getByRole('link', { name: 'Audit log' }).count(), 0);
+	assert.equal(await page.locator('#account [aria-current]').textContent(), 'API keys');
+	await page.keyboard.press('Tab');
+	assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Account');
+	await page.keyboard.press('Escape');
+	assert.equal(await page.locator('#account').isVisible(), false);
+	assert.equal(await page.evaluate(() => document.activeElement.id), 'me');
+	await page.setViewportSize({ width: 390, height: 800 });
+	await menu.click();
+	await page.locator('#account').getByRole('link', { name: 'Usage' }).click();
+	await page.getByRole('heading', { name: 'Usage' }).waitFor();
+	assert.equal(await page.locator('#account').isVisible(), false);
+	await menu.click();
+	if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/menu-390.png` });
+	await page.locator('#account').getByRole('button', { name: 'Sign out' }).click();
+	await page.waitForURL('**/login');
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+
+test('who_has_a_password_gives_it_in_place_and_all_goes_on', async () => {
+	const page = await ann({ email: 'cy@example.org' });
+	const word = 'A long word 7';
+	await page.getByLabel('New password').fill(word);
+	await page.getByRole('button', { name: 'Change password' }).click();
+	await page.getByText('The password is changed.').waitFor();
+	await page.getByLabel('Current password').waitFor();
+	await page.getByRole('link', { name: 'Convert' }).click();
+	await page.locator('#target .panel button').first().waitFor();
+	await page.context().clearCookies();
+	await page.setInputFiles('#pick', w.wav('in place.wav', 1));
+	await page.locator('#banner').getByText('Your sign-in has run out').waitFor();
+	await page.getByRole('button', { name: 'Sign in again' }).click();
+	const box = page.locator('dialog#back');
+	await box.getByText('cy@example.org').waitFor();
+	await box.getByLabel('Password').fill('not this one 1');
+	await box.getByRole('button', { name: 'Sign in', exact: true }).click();
+	await box.getByText('The password is wrong.').waitFor();
+	if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/again-1280.png` });
+	await box.getByLabel('Password').fill(word);
+	await page.keyboard.press('Enter');
+	await phase(page, 'in place.mp3', 'done');
+	assert.equal(page.context().pages().length, 1, 'no other tab was needed');
+	assert.equal(await page.locator('#banner').isVisible(), false);
+	assert.deepEqual(page.faults, []);
+	await page.context().close();
+});
+
+test('rows_wait_where_the_plan_is_used_up_and_go_on', async () => {
+	const page = await ann();
+	await page.getByRole('link', { name: 'Convert' }).click();
+	await page.locator('#target .panel button').first().waitFor();
+	await page.setInputFiles('#pick', w.wav('has room.wav', 1));
+	await phase(page, 'has room.mp3', 'done');
+	let refuses = true;
+	const said = 'The plan\'s 3 MB are full; deleting old jobs makes room.';
+	await page.route('**/upload', (route) => (refuses && route.request().method() === 'POST' ? route.fulfill({ status: 402, contentType: 'application/problem+json', body: JSON.stringify({ code: 'plan_limit', detail: said }) }) : route.fallback()));
+	await page.setInputFiles('#pick', w.wav('too many.wav', 1));
+	await page.locator('#banner').getByText(said).waitFor();
+	await row(page, 'too many.wav').getByText('the plan’s limit is reached').waitFor();
+	if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/plan-1280.png` });
+	await page.getByRole('button', { name: 'See usage' }).click();
+	await page.getByRole('heading', { name: 'Usage' }).waitFor();
+	await page.goBack();
+	refuses = false;
+	await page.waitForTimeout(500);
+	await row(page, 'too many.wav').getByText('the plan’s limit is reached').waitFor();
+	// Deleting something makes room: what waits goes on.
+	await row(page, 'has room.mp3').getByRole('button', { name: /^More/ }).click();
+	await page.getByRole('menuitem', { name: 'Delete now' }).click();
+	await phase(page, 'too many.mp3', 'done');
+	assert.equal(await page.locator('#banner').isVisible(), false);
 	assert.deepEqual(page.faults, []);
 	await page.context().close();
 });
@@ -217,6 +303,14 @@ test('audit_is_for_admins', async () => {
 	const admin = await w.page({ at: '/upload/admin/audit' });
 	await admin.getByText('The chain is whole').waitFor();
 	assert.ok(await admin.locator('.parts li', { hasText: 'sign_in' }).count() > 0);
+	await admin.getByLabel('What').fill('link.issue');
+	await admin.getByRole('button', { name: 'Show', exact: true }).click();
+	await until(async () => await admin.locator('.parts li', { hasText: 'sign_in' }).count() === 0, 'the others are not shown');
+	assert.ok(await admin.locator('.parts li', { hasText: 'link.issue' }).count() > 0);
+	const [saved] = await Promise.all([admin.waitForEvent('download'), admin.getByRole('button', { name: 'Export' }).click()]);
+	const entries = fs.readFileSync(await saved.path(), 'utf8').trim().split('\n').map((one) => JSON.parse(one));
+	assert.equal(saved.suggestedFilename(), 'audit.jsonl');
+	assert.deepEqual([...new Set(entries.map(({ action }) => action))], ['link.issue']);
 	await admin.getByRole('link', { name: 'Accounts' }).click();
 	await admin.locator('.parts li', { hasText: 'ann@example.org' }).getByRole('button', { name: 'Disable' }).click();
 	await admin.locator('dialog#sure').getByRole('button', { name: 'Disable' }).click();

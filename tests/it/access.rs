@@ -471,6 +471,36 @@ fn two_issuers_that_name_a_person_differently_do_not_rename_them_in_turns() {
     assert_eq!(rows(), before, "nothing is written down each time");
 }
 
+#[test]
+fn a_subject_that_is_no_name_opens_nothing() {
+    let key = Key::rsa("one");
+    let issuer = Issuer::start(&[&key]);
+    let server = Server::with(&[("OIDC_ISSUER", &issuer.address), ("AUTH0_AUDIENCE", "audiomill")]);
+    let come = |subject: &Value| {
+        let claims = json!({
+            "iss": issuer.address, "aud": "audiomill", "sub": subject, "exp": now() + 60,
+        });
+        let token = format!("Bearer {}", key.sign(&claims));
+        me(&server.stranger().with("Authorization", &token))
+    };
+    let long = "s".repeat(256);
+    let odd =
+        ["", "two\nlines", "nul\0", "se\u{f1}or", "\u{202e}nna", &long].map(|text| json!(text));
+    for subject in odd.iter().chain(&[json!(7), json!(null), json!(["ann"])]) {
+        let refused = come(subject);
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (401, "unauthenticated"),
+            "{subject}"
+        );
+    }
+    let named = come(&json!("auth0|<b>'ann'</b> /../ %00"));
+    assert_eq!(named.status, 200, "{}", named.text());
+    assert!(named.json()["email"].as_str().is_some_and(|name| name.starts_with("oidc:auth0|")));
+    let users = server.client().get("/api/v1/users").json();
+    assert_eq!(users["users"].as_array().map(Vec::len), Some(2), "the owner and that one");
+}
+
 /// What Access says of a subject whose e-mail has become this one.
 fn moved(issuer: &Issuer, subject: &str, email: &str) -> Value {
     let mut claims = issuer.person(email);

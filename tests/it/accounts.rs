@@ -244,6 +244,26 @@ fn the_development_password_is_for_people_on_the_list_and_never_through_a_proxy(
 }
 
 #[test]
+fn the_static_key_is_the_owners_and_shut_with_them() {
+    let server = Server::start();
+    assert_eq!(server.client().get("/api/v1/jobs").status, 200);
+    let command = |server: &Server, arguments: &[&str]| {
+        let data = server.data();
+        let settings = [("DATA_DIR", data.to_str().expect("a path"))];
+        crate::support::run(crate::support::AUDIOMILL, arguments, &settings, "")
+    };
+    let (is_done, _, said) = command(&server, &["user", "disable", "owner"]);
+    assert!(!is_done && said.contains("OWNER_EMAIL"), "{said}");
+    assert!(command(&server, &["user", "add", ANN, "--test"]).0);
+    assert!(command(&server, &["user", "disable", ANN]).0);
+    let server = server.restart_with(&[("OWNER_EMAIL", ANN)]);
+    let refused = server.client().get("/api/v1/jobs");
+    assert_eq!((refused.status, refused.code().as_str()), (403, "forbidden"));
+    assert!(command(&server, &["user", "enable", ANN]).0);
+    assert_eq!(server.client().get("/api/v1/jobs").status, 200);
+}
+
+#[test]
 fn who_registers_with_anothers_e_mail_has_nothing_once_that_one_comes() {
     let key = Key::rsa("one");
     let issuer = Issuer::start(&[&key]);

@@ -38,6 +38,9 @@ fn only_a_listed_origin_may_read_answers_and_never_with_a_cookie() {
             assert!(answer.header("access-control-allow-credentials").is_none());
         }
     }
+    // Caches keep answers to those who name no origin apart too.
+    let quiet = server.client().get("/api/v1/jobs");
+    assert!(quiet.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")));
     let asked = preflight(APP, "/upload");
     let list = |name: &str| asked.header(name).expect(name).to_lowercase();
     for header in ["x-api-key", "authorization", "upload-offset", "tus-resumable"] {

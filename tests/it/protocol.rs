@@ -99,6 +99,38 @@ fn http_2_without_tls_is_spoken_too() {
 }
 
 #[test]
+fn the_host_that_http_2_names_decides_on_the_cookie() {
+    let server = Server::with(&[("PUBLIC_URL", "https://audio.example.org,http://mill.lan")]);
+    for (host, begins) in [("audio.example.org", "__Host-"), ("mill.lan", "audiomill_")] {
+        let link = server.new_link();
+        let (_, token) = link.split_once("token=").expect("a token");
+        let output = std::process::Command::new("curl")
+            .args(["-sS", "-i", "--http2-prior-knowledge", "--noproxy", "*"])
+            .args(["-H", &format!("Host: {host}"), "-d", &format!("token={token}")])
+            .arg(format!("http://{}/login", server.address))
+            .output()
+            .expect("curl runs");
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(answer.starts_with("HTTP/2 303"), "{answer}");
+        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+        let cookie = cookie.expect("a cookie");
+        assert!(cookie.starts_with(begins), "{host}: {cookie}");
+        assert_eq!(cookie.contains("; Secure"), begins == "__Host-", "{host}: {cookie}");
+    }
+}
+
+#[test]
+fn a_long_path_fills_no_log() {
+    let server = Server::start();
+    let path = format!("/{}end", "é%20".repeat(700));
+    assert_eq!(server.client().get(&path.replace('é', "%C3%A9")).status, 404);
+    crate::support::wait_for("it is in the log", 5, || server.log().contains("%C3%A9%20"));
+    let log = server.log();
+    let longest = log.lines().map(str::len).max().expect("lines");
+    assert!(longest < 2000 && !log.contains("end "), "{longest}");
+}
+
+#[test]
 fn a_download_that_is_broken_off_frees_its_file() {
     let server = Server::start();
     let client = server.client();

@@ -126,6 +126,18 @@ fn trying_again_does_not_slip_past_the_plan_either() {
 }
 
 #[test]
+fn a_minute_that_has_begun_is_not_used_up() {
+    let (_server, ann, _folder) = under("audio_minutes = 1");
+    for (seconds, used) in [(35, 0.6), (24, 1.0), (2, 1.0)] {
+        let answer = upload(&ann, seconds);
+        assert_eq!(answer.status, 200, "59 seconds are less than a minute: {}", answer.text());
+        ann.wait(answer.json()["job_id"].as_str().expect("an id"));
+        assert_eq!(ann.get("/api/v1/usage").json()["audio_minutes"]["used"], used);
+    }
+    assert_eq!(upload(&ann, 1).status, 402);
+}
+
+#[test]
 fn what_waits_does_not_slip_past_the_minutes() {
     let (server, client, _folder) = under_with("audio_minutes = 1", &[("WORKERS", "1")]);
     // Somebody else's keeps the one worker busy.
