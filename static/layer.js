@@ -5,6 +5,7 @@ import { copied } from './words.js';
 /** Shows the banner {key, icon, text, action?, onclick?}, or none; `key` is its look. */
 export function banner(spec) {
 	const place = $('#banner');
+	if (!spec && place.contains(document.activeElement)) $('#page:not([hidden]) h1, #convert:not([hidden]) h1')?.focus();
 	place.hidden = !spec;
 	if (!spec) return;
 	const [icon, text, button] = place.children;

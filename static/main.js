@@ -46,6 +46,7 @@ function go(path) {
 	history.pushState(null, '', path);
 	open(0);
 }
+$('#account').addEventListener('focusout', ({ target, relatedTarget: to }) => to && to !== $('#me') && !$('#account').contains(to) && target.closest('#account').hidePopover?.());
 addEventListener('popstate', ({ state }) => open(state?.y || 0));
 addEventListener('pagehide', settleToast);
 document.addEventListener('click', (event) => {

@@ -53,8 +53,8 @@ function draw() {
 	const login = { signin: '/login/done', other: guest.method === 'access' ? '/cdn-cgi/access/logout' : '/login?next=/login/done' }[key];
 	const action = key === 'other' ? act.as(owner) : login ? act.signin : key === 'plan' ? act.usage : until < Infinity && act.now;
 	const elsewhere = () => open(login) || location.reload(); // a new tab where there may be one: this one holds the files
-	const onclick = key === 'signin' && guest.has_password ? () => giveWord(elsewhere) : login ? elsewhere : key === 'plan' ? () => $('#account [href$=usage]').click() : tryNow;
-	const silent = !key || (key === 'away' && fails < 2);
+	const onclick = key === 'signin' && guest.has_password && guest.method !== 'access' ? () => giveWord(elsewhere) : login ? elsewhere : key === 'plan' ? () => $('#account [href$=usage]').click() : tryNow;
+	const silent = !key || (key === 'away' && fails < 2) || (key === 'plan' && !waiting.count());
 	banner(silent ? null : { key: login ? 'signin' : key, icon: ICONS[key], text: key === 'other' ? words.other(guest.email, owner) : words[key](Math.ceil((until - Date.now()) / 1000), waiting.count(), said), action, onclick });
 }
 
@@ -70,12 +70,17 @@ export function judge({ code, status, wait, message }) {
 	return true;
 }
 /** Somebody has signed in in another tab: goes on if it is who this one belongs to. */
-const goOn = () => renew().then(() => release('signin', 'other'), () => {});
+const goOn = () => renew().then(() => {
+	$('#back').close();
+	release('signin', 'other');
+	return true;
+}, () => false);
+const channel = new BroadcastChannel('am'); // of this browser's tabs; nobody hears their own word
 /** Asks for the password in place; `elsewhere()` is the way for who has none at hand. */
 async function giveWord(elsewhere) {
 	const [, form] = $('#back').children;
 	const [line, email, field, fault] = form.children;
-	const word = field.lastElementChild;
+	const [word, enter] = [field.lastElementChild, $('.filled', form)];
 	put(line, safeName(owner));
 	form.reset();
 	email.value = owner;
@@ -83,15 +88,22 @@ async function giveWord(elsewhere) {
 	for (const button of form.querySelectorAll('[type=button]')) button.onclick = () => $('#back').close(button.value);
 	form.onsubmit = async (event) => {
 		event.preventDefault();
+		if (enter.disabled) return;
+		enter.disabled = true;
+		put(fault, '');
 		const body = new URLSearchParams({ email: owner, password: word.value });
-		const answer = await fetch('/login', { method: 'POST', body, redirect: 'manual' }).catch(() => ({}));
-		const isIn = answer.type === 'opaqueredirect';
-		if (isIn) $('#back').close();
-		if (isIn) await goOn();
-		else put(fault, who.refused[answer.status]?.(answer.headers.get('Retry-After')) || who.failed);
-		if (!isIn) word.select();
+		const answer = await fetch('/login', { method: 'POST', body, redirect: 'manual', signal: AbortSignal.timeout(20000) }).catch(() => ({}));
+		enter.disabled = false;
+		// A redirect may be a proxy's; who is in is told by the server.
+		if (answer.type === 'opaqueredirect' && await goOn()) return channel.postMessage('signed in');
+		put(fault, who.refused[answer.status]?.(answer.headers.get('Retry-After')) || who.failed);
+		return word.select();
 	};
-	if (await ask('back') === 'other') elsewhere();
+	const way = ask('back');
+	$('#back').onclick = null; // letting go of the mouse beside the field is no wish to leave
+	const chosen = await way;
+	form.reset();
+	if (chosen === 'other') elsewhere();
 }
 /** Says in the header who is signed in. */
 function greet({ email, role }) {
@@ -107,6 +119,7 @@ trust.of = function bind(account) {
 	greet(account);
 	owner ||= guest.email;
 	if (guest.email !== owner) {
+		$('#back').close();
 		hold('other');
 		return false;
 	}
@@ -128,6 +141,6 @@ export function begin() {
 	document.addEventListener('visibilitychange', () => document.hidden || ({ away: tryNow, signin: goOn, other: goOn })[held?.why]?.());
 	// Signing out: what an answer still on its way writes goes too.
 	document.addEventListener('submit', ({ target }) => target.matches('[action="/logout"]') && (forgetAll(), addEventListener('pagehide', forgetAll)));
-	new BroadcastChannel('am').onmessage = goOn;
+	channel.onmessage = goOn;
 	setInterval(tick, 250);
 }

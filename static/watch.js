@@ -34,7 +34,7 @@ async function turn() {
 	const open = running();
 	const fast = (job && !isOver({ phase: job.status })) || open.some(({ phase }) => phase === 'processing');
 	clearTimeout(timer);
-	timer = setTimeout(turn, document.hidden ? 5000 : fast ? 400 : open.length || blocked() ? 1000 : 15000);
+	timer = setTimeout(turn, document.hidden ? 5000 : fast ? 400 : open.length || (blocked() && blocked() !== 'plan') ? 1000 : 15000);
 }
 const running = () => rows.filter((row) => row.job && !isOver(row));
 async function askList() {
@@ -68,6 +68,7 @@ async function ask(id, listener) {
 export async function tell(row, verb) {
 	try {
 		adopt(row, await send('POST', `/jobs/${row.job.id}/${verb}`));
+		if (verb === 'cancel') release('plan');
 		return null;
 	} catch (error) {
 		return error;

@@ -10,8 +10,8 @@ export const state = {
 	failed: 'Failed', cancelled: 'Cancelled', paused: 'Paused', deleted: 'Deleted', again: 'Starting again',
 };
 export const account = {
-	name: (email) => `Account ${email}`, failed: 'The server did not answer. Try again.',
-	refused: { 401: () => 'The password is wrong.', 429: (s) => `Too many tries; the next one is possible in ${s}\xa0s.`, 403: () => 'This account may not come in.' },
+	name: (email) => `Account ${email}`, failed: 'It did not work just now. Try again.',
+	refused: { 401: () => 'The password is wrong.', 429: (s) => (s ? `Too many tries; the next one is possible in ${s}\xa0s.` : 'Too many tries; wait a little.'), 403: () => 'This account may not come in.' },
 };
 export const why = { plan: 'the plan’s limit is reached', signin: 'signed out', other: 'another account', disk: 'server’s disk is full', offline: 'no network', away: 'server does not answer', full: 'server is busy' };
 /** Where a conversion failed, by the server's stage. */

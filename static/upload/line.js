@@ -35,7 +35,7 @@ export function enqueue(files, target) {
 }
 /** Puts a row back in line, from its first byte. */
 export const resend = (row) => end(row, { phase: 'line', error: null, job: null, sent: 0, attempt: 0, lost: 0 });
-export const cancelUpload = (row) => end(row, { phase: 'cancelled' });
+export const cancelUpload = (row) => { end(row, { phase: 'cancelled' }); release('plan'); };
 
 /** Ends a row's request and makes room for the next. */
 function end(row, patch) {

@@ -3,7 +3,7 @@ import { forget, send } from '../api.js';
 import { el, set } from '../dom.js';
 import { line } from '../format.js';
 import { admin as said } from './words.js';
-import { attempt, button, choice, field, frame, item, redraw, sure, when } from './part.js';
+import { attempt, button, choice, complain, field, frame, item, redraw, sure, when } from './part.js';
 
 export const hide = () => {};
 export const show = (part, place) => frame(part, place, DRAW[part]);
@@ -11,20 +11,25 @@ export const show = (part, place) => frame(part, place, DRAW[part]);
 async function audit(place) {
 	const [chain, list] = [el('p.chain'), el('ul')];
 	let before;
-	const actor = el('input', { name: 'actor', type: 'search' });
-	const [action, known] = [el('input', { name: 'action', type: 'search', list: 'actions' }), el('datalist', { id: 'actions' })];
-	const form = el('form.inline', { role: 'search' }, field(said.actor, actor), field(said.action, action), known, el('button.btn outline', null, said.filter));
+	const known = el('datalist', { id: 'actions' });
+	const form = el('form.inline', { role: 'search' }, field(said.actor, el('input', { name: 'actor', type: 'search' })), field(said.action, el('input', { name: 'action', type: 'search', list: 'actions' })), known, el('button.btn outline', null, said.filter));
 	const older = button(said.older, () => attempt(more));
-	const queryFor = (more) => new URLSearchParams({ ...more, ...(actor.value && { actor: actor.value }), ...(action.value && { action: action.value }) });
+	const names = new Set();
+	let filter = {};
+	const queryFor = (more) => new URLSearchParams({ ...more, ...filter });
 	/** Saves what the filter shows, all of it, a line of JSON an entry. */
 	async function save() {
 		const lines = [];
+		const kept = filter;
 		let next;
 		do {
-			const answer = await send('GET', `/audit?${queryFor({ limit: 500, ...(next && { before: next }) })}`);
+			const path = `/audit?${new URLSearchParams({ limit: 500, ...kept, ...(next && { before: next }) })}`;
+			const answer = await send('GET', path);
+			forget(path);
 			lines.push(...answer.entries.map((entry) => `${JSON.stringify(entry)}\n`));
 			next = answer.next_before;
-		} while (next);
+		} while (next && place.isConnected);
+		if (!place.isConnected) return;
 		const link = el('a', { href: URL.createObjectURL(new Blob(lines, { type: 'application/x-ndjson' })), download: 'audit.jsonl' });
 		link.click();
 		setTimeout(() => URL.revokeObjectURL(link.href), 60000);
@@ -39,7 +44,8 @@ async function audit(place) {
 			list.replaceChildren();
 		}
 		list.append(...answer.entries.map((entry) => item(line([entry.action, entry.target]), line([when(entry.timestamp), entry.actor, entry.method, entry.address, entry.outcome, ...Object.entries(entry.detail || {}).filter(([, value]) => value != null).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)]))));
-		known.replaceChildren(...[...new Set(answer.entries.map((entry) => entry.action))].map((value) => el('option', { value })));
+		for (const entry of answer.entries) names.add(entry.action);
+		known.replaceChildren(...[...names].sort().map((value) => el('option', { value })));
 		if (!list.children.length) list.append(el('li', null, said.none));
 		before = answer.next_before;
 		older.hidden = !before;
@@ -47,9 +53,16 @@ async function audit(place) {
 	form.onsubmit = (event) => {
 		event.preventDefault();
 		before = null;
+		filter = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
 		attempt(more);
 	};
-	place.append(el('section.card', null, chain, form, list, el('div.keys', null, older, button(said.save, () => attempt(save), 'quiet'))));
+	// Beside everything else: it takes its time.
+	const saving = button(said.save, async () => {
+		saving.disabled = true;
+		await save().catch(complain);
+		saving.disabled = false;
+	}, 'quiet');
+	place.append(el('section.card', null, chain, form, list, el('div.keys', null, older, saving)));
 	await more();
 }
 

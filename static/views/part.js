@@ -61,7 +61,7 @@ export async function attempt(work, said) {
 		busy = false;
 	}
 }
-function complain(error) {
+export function complain(error) {
 	const note = $('#page .wrong');
 	if (!note) return;
 	const { head, text } = error ? explain(error) : {};

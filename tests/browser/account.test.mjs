@@ -242,11 +242,20 @@ test('who_has_a_password_gives_it_in_place_and_all_goes_on', async () => {
 	await box.getByLabel('Password').fill('not this one 1');
 	await box.getByRole('button', { name: 'Sign in', exact: true }).click();
 	await box.getByText('The password is wrong.').waitFor();
+	// A redirect that is a proxy's, or loses the cookie, lets nobody in.
+	await page.route('**/login', (route) => route.fulfill({ status: 302, headers: { Location: '/upload' } }));
+	await box.getByLabel('Password').fill('anything 1');
+	await page.keyboard.press('Enter');
+	await box.getByText('It did not work just now.').waitFor();
+	await page.unroute('**/login');
 	if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/again-1280.png` });
 	await box.getByLabel('Password').fill(word);
 	await page.keyboard.press('Enter');
 	await phase(page, 'in place.mp3', 'done');
 	assert.equal(page.context().pages().length, 1, 'no other tab was needed');
+	assert.equal(await box.isVisible(), false);
+	assert.equal(await box.getByLabel('Password').inputValue(), '', 'nothing of it stays');
+	assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY');
 	assert.equal(await page.locator('#banner').isVisible(), false);
 	assert.deepEqual(page.faults, []);
 	await page.context().close();
@@ -271,10 +280,21 @@ test('rows_wait_where_the_plan_is_used_up_and_go_on', async () => {
 	refuses = false;
 	await page.waitForTimeout(500);
 	await row(page, 'too many.wav').getByText('the plan’s limit is reached').waitFor();
+	// Taking out what does not fit lets the others try.
+	refuses = true;
+	await page.setInputFiles('#pick', w.wav('fits.wav', 1));
+	await row(page, 'fits.wav').getByText('the plan’s limit is reached').waitFor();
+	refuses = false;
+	await row(page, 'too many.wav').getByRole('button', { name: /^Cancel/ }).click();
+	await phase(page, 'fits.mp3', 'done');
+	refuses = true;
+	await page.setInputFiles('#pick', w.wav('more.wav', 1));
+	await row(page, 'more.wav').getByText('the plan’s limit is reached').waitFor();
+	refuses = false;
 	// Deleting something makes room: what waits goes on.
 	await row(page, 'has room.mp3').getByRole('button', { name: /^More/ }).click();
 	await page.getByRole('menuitem', { name: 'Delete now' }).click();
-	await phase(page, 'too many.mp3', 'done');
+	await phase(page, 'more.mp3', 'done');
 	assert.equal(await page.locator('#banner').isVisible(), false);
 	assert.deepEqual(page.faults, []);
 	await page.context().close();

@@ -55,7 +55,7 @@ fn a_job_in_which_nothing_moves_ends_and_the_next_one_runs() {
     assert!(message.contains("Nothing moved in it"), "{message}");
     assert_eq!(client.wait(&next)["status"], "done");
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
-    assert!(server.log().contains("given up"), "the log names it");
+    crate::support::wait_for("the log names it", 10, || server.log().contains("given up"));
 
     // One that is cancelled leaves its place too, and the server can still stop.
     let again = client.upload("stall.flac", &bytes, &[("format", "mp3")]);

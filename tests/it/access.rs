@@ -441,7 +441,7 @@ fn a_provider_that_talks_without_end_is_not_listened_to() {
     let taken = issuer.taken.load(Ordering::Acquire);
     // What lies in the sockets' buffers counts as taken.
     assert!(taken < 16 << 20, "{taken}");
-    assert!(server.log().contains("has more than"), "{}", server.log());
+    crate::support::wait_for("it is told of", 10, || server.log().contains("has more than"));
 }
 
 #[test]
@@ -529,7 +529,9 @@ fn an_e_mail_that_moves_to_another_person_takes_no_rights_along() {
     let hired = come(&server, "three", "bob@example.org").json();
     assert_eq!(hired["id"], boss["id"]);
     assert!(server.client().get("/api/v1/audit").json()["head"]["seq"] != session);
-    assert!(server.log().contains("another subject at its issuer"), "it is told of");
+    crate::support::wait_for("it is told of", 10, || {
+        server.log().contains("another subject at its issuer")
+    });
     let first = come(&server, "one", "bob@example.org").json();
     assert_eq!(first["id"], boss["id"], "the issuer says so again");
 }

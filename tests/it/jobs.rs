@@ -79,7 +79,7 @@ fn what_is_done_to_a_job_is_in_the_audit_log() {
     let head = log["head"]["hash"].as_str().expect("a hash").to_owned();
     assert_eq!(head.len(), 64);
     let server = server.kill_and_restart();
-    assert!(server.log().contains(&head), "the log of the system has it: {}", server.log());
+    crate::support::wait_for("the log of the system has it", 10, || server.log().contains(&head));
 }
 
 #[test]
