@@ -68,13 +68,13 @@ export const expiry = (time) => `deleted in ${time}`;
 // Headline → its codes, then what is offered beside More: Remove unless it says otherwise.
 const ERRORS = [
 	['The file is empty.', 'no_file empty_file'], ['The file can no longer be read.', 'unreadable'], ['Larger than this server takes.', 'too_large'], ['This is not audio.', 'not_audio'],
-	['This kind of file is not taken here.', 'type_not_accepted unsupported_format unsupported_codec'], ['There is no sound in this file.', 'no_audio_stream'],
+	['This kind of file is not taken here.', 'type_not_accepted unsupported_format unsupported_codec unsupported_type unsupported_input'], ['There is no sound in this file.', 'no_audio_stream'],
 	['This file is protected.', 'encrypted'], ['The file is damaged.', 'corrupt_input', 'again'], ['These options do not go together.', 'option_unsupported option_unknown option_invalid format_unknown', 'options'],
 	['Longer than this server allows.', 'limit_exceeded'], ['Larger than this server allows.', 'output_limit'], ['Nothing came out.', 'empty_output', 'again'],
 	['It took longer than allowed.', 'timed_out', 'again'], ['The decoder failed on this file.', 'decoder_crashed', 'again'],
 	['The decoder failed on this file twice; it is set aside.', 'quarantined'], ['The uploaded file has been deleted.', 'input_gone upload_expired'],
-	['You may not do this.', 'forbidden csrf_failed'], ['It is no longer there.', 'not_found gone'], ['It is already finished or cancelled.', 'conflict'],
-	['The plan’s limit is reached.', 'plan_limit'], ['Your sign-in has run out.', 'unauthenticated', 'wait'], ['The server is busy.', 'too_many queue_full draining database_busy not_usable', 'wait'],
+	['You may not do this.', 'forbidden csrf_failed link_invalid'], ['It is no longer there.', 'not_found gone'], ['It is already finished or cancelled.', 'conflict idempotency_key_reused'],
+	['The plan’s limit is reached.', 'plan_limit'], ['Your sign-in has run out.', 'unauthenticated', 'wait'], ['The server is busy.', 'too_many queue_full draining database_busy not_usable idempotency_key_in_use', 'wait'],
 	['The server did not answer. Look whether it was done before you try again.', 'network', 'wait'], ['The server made a mistake.', 'internal storage_failed', 'again'],
 ];
 /** What to say about an error's code, and the button to offer. */

@@ -57,6 +57,8 @@ pub struct Settings {
     pub access_token_life: Duration,
     /// Life of a refresh token.
     pub refresh_token_life: Duration,
+    /// Life of a link to a result.
+    pub link_time: Duration,
     /// Failed tries at a password per address and account.
     pub attempts_per_minute: u32,
 }
@@ -91,6 +93,7 @@ impl Settings {
             session_idle: Duration::from_secs(2 * 3600),
             access_token_life: Duration::from_secs(3600),
             refresh_token_life: Duration::from_secs(30 * 24 * 3600),
+            link_time: Duration::from_secs(300),
             attempts_per_minute: 5,
         }
     }
@@ -447,6 +450,7 @@ impl Auth {
                 Purpose::Session => b"sess:",
                 Purpose::Form => b"form:",
                 Purpose::Csrf => b"csrf:",
+                Purpose::Artifact => b"file:",
             });
             context.update(secret.as_bytes());
             context.sign().as_ref().to_vec()
@@ -487,6 +491,7 @@ pub(super) enum Purpose {
     Session,
     Form,
     Csrf,
+    Artifact,
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

@@ -75,7 +75,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "WORKERS",
         "",
-        "conversions at once, and the most cores that they use together; the number of cores when not given",
+        "conversions at once, and the most cores that they use together; one more for an account nothing of whose runs while all are at work; the number of cores when not given",
     ),
     plain("MAX_UPLOAD_MB", "500", "largest file, in MB of 2^20 bytes"),
     plain(
@@ -150,6 +150,7 @@ pub const SETTINGS: &[Setting] = &[
     plain("REFRESH_TOKEN_TTL_SECONDS", "2592000", "life of an own refresh token"),
     plain("SESSION_HOURS", "12", "a session ends so long after signing in"),
     plain("SESSION_IDLE_HOURS", "2", "a session that is not used ends after so long"),
+    plain("SIGNED_URL_TTL_SECONDS", "300", "life of a link to a result"),
     plain(
         "RATE_LIMIT_PER_MINUTE",
         "600",
@@ -184,7 +185,6 @@ pub const SETTINGS: &[Setting] = &[
     later("STORAGE_URL"),
     later("RETENTION_HOURS"),
     later("DISK_QUOTA_MB"),
-    later("SIGNED_URL_TTL_SECONDS"),
 ];
 
 /// Names of the services audiomill replaces, and what they are called here.

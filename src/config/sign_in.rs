@@ -41,6 +41,7 @@ pub(super) fn settings(values: &Values) -> Result<Settings, ConfigError> {
         session_idle: hours("SESSION_IDLE_HOURS")?,
         access_token_life: seconds("ACCESS_TOKEN_TTL_SECONDS")?,
         refresh_token_life: seconds("REFRESH_TOKEN_TTL_SECONDS")?,
+        link_time: seconds("SIGNED_URL_TTL_SECONDS")?,
         attempts_per_minute: values.count("LOGIN_ATTEMPTS_PER_MINUTE", 1, 1000)?,
         ..Settings::new(Secret::new(Vec::new()))
     };

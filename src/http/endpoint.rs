@@ -43,8 +43,22 @@ pub enum Endpoint {
     ApiRoot,
     /// A list of own jobs.
     ListJobs,
+    /// Makes a job.
+    CreateJob,
     /// One job.
     GetJob,
+    /// What happened to a job.
+    JobLog,
+    /// What happens to a job, as it happens.
+    JobEvents,
+    /// What happens to any own job, as it happens.
+    Events,
+    /// A job's results.
+    ListArtifacts,
+    /// An address for a result that is good for a while.
+    LinkToArtifact,
+    /// A result, for its owner or by such an address.
+    ArtifactFile,
     /// Removes a job and its files.
     DeleteJob,
     /// Stops a job.
@@ -102,6 +116,8 @@ pub enum Access {
     SignedIn,
     /// Those who may do this.
     With(Scope),
+    /// Whoever has a signed link, and those who may do this.
+    LinkOr(Scope),
     /// A person, or a key that may do everything: what an account does with itself.
     Person,
 }
@@ -112,7 +128,7 @@ impl Access {
     pub fn admits(self, principal: &Principal) -> bool {
         match self {
             Self::Open | Self::SignedIn => true,
-            Self::With(scope) => principal.scopes.contains(scope),
+            Self::With(scope) | Self::LinkOr(scope) => principal.scopes.contains(scope),
             Self::Person => principal.method.is_person() || principal.scopes.contains(Scope::Admin),
         }
     }
@@ -134,7 +150,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 42] = [
+pub const TABLE: [Row; 49] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -153,11 +169,18 @@ pub const TABLE: [Row; 42] = [
     row(Endpoint::ApiRoot, Method::GET, "/api/v1"),
     row(Endpoint::ApiRoot, Method::GET, "/api/v1/"),
     row(Endpoint::ListJobs, Method::GET, "/api/v1/jobs"),
+    row(Endpoint::CreateJob, Method::POST, "/api/v1/jobs"),
     row(Endpoint::GetJob, Method::GET, "/api/v1/jobs/{id}"),
     row(Endpoint::DeleteJob, Method::DELETE, "/api/v1/jobs/{id}"),
     row(Endpoint::CancelJob, Method::POST, "/api/v1/jobs/{id}/cancel"),
     row(Endpoint::RetryJob, Method::POST, "/api/v1/jobs/{id}/retry"),
+    row(Endpoint::JobLog, Method::GET, "/api/v1/jobs/{id}/logs"),
+    row(Endpoint::JobEvents, Method::GET, "/api/v1/jobs/{id}/events"),
     row(Endpoint::Waveform, Method::GET, "/api/v1/jobs/{id}/waveform"),
+    row(Endpoint::ListArtifacts, Method::GET, "/api/v1/jobs/{id}/artifacts"),
+    row(Endpoint::LinkToArtifact, Method::GET, "/api/v1/artifacts/{id}/download"),
+    row(Endpoint::ArtifactFile, Method::GET, "/api/v1/artifacts/{id}/file"),
+    row(Endpoint::Events, Method::GET, "/api/v1/events"),
     row(Endpoint::Formats, Method::GET, "/api/v1/formats"),
     row(Endpoint::Probe, Method::POST, "/api/v1/probe"),
     row(Endpoint::ListKeys, Method::GET, "/api/v1/keys"),
@@ -203,12 +226,23 @@ impl Endpoint {
             | Self::Formats
             | Self::Me
             | Self::Usage => Access::SignedIn,
-            Self::Status | Self::Download | Self::ListJobs | Self::GetJob | Self::Waveform => {
-                Access::With(Scope::JobsRead)
-            }
-            Self::Upload | Self::DeleteJob | Self::CancelJob | Self::RetryJob | Self::Probe => {
-                Access::With(Scope::JobsWrite)
-            }
+            Self::Status
+            | Self::Download
+            | Self::ListJobs
+            | Self::GetJob
+            | Self::JobLog
+            | Self::JobEvents
+            | Self::Events
+            | Self::ListArtifacts
+            | Self::LinkToArtifact
+            | Self::Waveform => Access::With(Scope::JobsRead),
+            Self::ArtifactFile => Access::LinkOr(Scope::JobsRead),
+            Self::Upload
+            | Self::CreateJob
+            | Self::DeleteJob
+            | Self::CancelJob
+            | Self::RetryJob
+            | Self::Probe => Access::With(Scope::JobsWrite),
             Self::ListKeys
             | Self::CreateKey
             | Self::RevokeKey
@@ -240,7 +274,7 @@ impl Endpoint {
     #[must_use]
     pub const fn body_limit(self) -> Option<u64> {
         match self {
-            Self::Upload | Self::Probe => None,
+            Self::Upload | Self::CreateJob | Self::Probe => None,
             Self::Login | Self::Logout => Some(16 * 1024),
             Self::Home
             | Self::Site
@@ -259,6 +293,12 @@ impl Endpoint {
             | Self::DeleteJob
             | Self::CancelJob
             | Self::RetryJob
+            | Self::JobLog
+            | Self::JobEvents
+            | Self::Events
+            | Self::ListArtifacts
+            | Self::LinkToArtifact
+            | Self::ArtifactFile
             | Self::Waveform
             | Self::Formats
             | Self::ListKeys

@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 46] = [
+pub const CODES: [(&str, StatusCode, &str); 51] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -28,6 +28,11 @@ pub const CODES: [(&str, StatusCode, &str); 46] = [
     ("taken", StatusCode::CONFLICT, "There is one already"),
     ("conflict", StatusCode::CONFLICT, "Not in this state"),
     ("input_gone", StatusCode::CONFLICT, "Source deleted"),
+    ("idempotency_key_in_use", StatusCode::CONFLICT, "In flight"),
+    ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
+    ("unsupported_input", StatusCode::BAD_REQUEST, "Not built yet"),
+    ("unsupported_type", StatusCode::BAD_REQUEST, "Not built yet"),
+    ("link_invalid", StatusCode::FORBIDDEN, "No such link"),
     ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
     ("uri_too_long", StatusCode::URI_TOO_LONG, "Address too long"),
     ("not_audio", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not audio"),
@@ -81,6 +86,9 @@ enum Shape {
 
 /// Seconds after which a full server is worth asking again.
 const RETRY_SOON: HeaderValue = HeaderValue::from_static("5");
+
+/// Seconds after which a request under way may be answered.
+const RETRY_AT_ONCE: HeaderValue = HeaderValue::from_static("1");
 
 /// Seconds after which a full disk is worth asking again.
 const RETRY_LATER: HeaderValue = HeaderValue::from_static("30");
@@ -196,6 +204,10 @@ impl From<JobsError> for Problem {
             JobsError::Conflict(_) => Self::new("conflict", text),
             JobsError::NotReady(_) => Self::new("not_ready", text),
             JobsError::SourceGone => Self::new("input_gone", text),
+            JobsError::KeyReused => Self::new("idempotency_key_reused", text),
+            JobsError::KeyInUse => {
+                Self::new("idempotency_key_in_use", text).with_header(RETRY_AFTER, RETRY_AT_ONCE)
+            }
             JobsError::QueueFull(_) => {
                 Self::new("queue_full", text).with_header(RETRY_AFTER, RETRY_SOON)
             }

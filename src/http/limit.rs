@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, DefaultClock};
@@ -111,6 +111,50 @@ impl Refusals {
             );
         }
         is_repeated
+    }
+}
+
+/// Streams of events that an account has open at once: a few tabs and scripts.
+const STREAMS: usize = 16;
+
+/// Who listens to events. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Streams(Arc<Mutex<HashMap<UserId, usize>>>);
+
+/// A stream's place; given back by dropping it.
+#[derive(Debug)]
+pub(super) struct Stream {
+    streams: Streams,
+    user: UserId,
+}
+
+impl Streams {
+    /// One more stream of an account.
+    ///
+    /// # Errors
+    /// `too_many` when it has enough.
+    pub(super) fn take(&self, user: UserId) -> Result<Stream, Problem> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.entry(user).or_default();
+        if *own >= STREAMS {
+            let detail = format!("An account has at most {STREAMS} streams of events; close one.");
+            return Err(Problem::new("too_many", detail)
+                .with_header(RETRY_AFTER, HeaderValue::from_static("30")));
+        }
+        *own += 1;
+        Ok(Stream { streams: self.clone(), user })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.user) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(&self.user);
+            }
+        }
     }
 }
 

@@ -25,9 +25,10 @@ use tracing::Instrument;
 use super::endpoint::{Access, Endpoint, Route, Router, meant};
 use super::error::Problem;
 use super::handlers;
-use super::limit::{Rate, Refusals};
+use super::limit::{Rate, Refusals, Streams};
 use super::readiness::Readiness;
 use super::request::credentials::{credentials, names_access};
+use super::request::form;
 use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
@@ -64,6 +65,7 @@ struct Inner {
     cors: Option<CorsLayer>,
     rate: Rate,
     refusals: Refusals,
+    streams: Streams,
     metrics: Metrics,
     readiness: Readiness,
     settings: Settings,
@@ -136,6 +138,7 @@ impl Server {
             cors: cors(&settings.cors_origins)?,
             rate: Rate::new(settings.rate_per_minute),
             refusals: Refusals::default(),
+            streams: Streams::default(),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             settings,
@@ -173,6 +176,12 @@ impl Server {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who listens to events.
+    #[must_use]
+    pub(super) fn streams(&self) -> &Streams {
+        &self.0.streams
     }
 
     /// The endpoint's name for a monitor.
@@ -291,6 +300,12 @@ impl Server {
         let route = self.route(&head.method, &path);
         let access = match &route {
             Route::Found(Endpoint::Site, _) if self.is_site_public() => Access::Open,
+            // A link is its own proof; whoever else its browser is signed in as.
+            Route::Found(endpoint, _)
+                if matches!(endpoint.access(), Access::LinkOr(_)) && is_link(&head) =>
+            {
+                Access::Open
+            }
             Route::Found(endpoint, _) => endpoint.access(),
             // What is not listed is told only to those who may know.
             Route::MethodNotAllowed(_) | Route::NotFound => Access::SignedIn,
@@ -301,7 +316,7 @@ impl Server {
         };
         let found = match access {
             Access::Open => Ok(None),
-            Access::SignedIn | Access::With(_) | Access::Person => {
+            Access::SignedIn | Access::With(_) | Access::LinkOr(_) | Access::Person => {
                 self.principal(&head.headers, scheme, client).await.map(Some)
             }
         };
@@ -345,7 +360,9 @@ impl Server {
         let call = Call { endpoint, values, head, principal, scheme, client, is_forwarded };
         let mut response = match endpoint {
             // What takes a file has its own limit on silence.
-            Endpoint::Upload | Endpoint::Probe => handlers::dispatch(self, call, body).await?,
+            Endpoint::Upload | Endpoint::CreateJob | Endpoint::Probe => {
+                handlers::dispatch(self, call, body).await?
+            }
             _ => tokio::time::timeout(ANSWER_TIME, handlers::dispatch(self, call, body))
                 .await
                 .unwrap_or_else(|_| {
@@ -571,13 +588,19 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, AssembleError> {
 /// Somebody is known and may not.
 fn forbidden(access: Access) -> Problem {
     let detail = match access {
-        Access::With(scope) => {
+        Access::With(scope) | Access::LinkOr(scope) => {
             format!("This takes a key or an account with \"{}\".", scope.as_str())
         }
         Access::Person => String::from("This is for people who are signed in, not for keys."),
         Access::Open | Access::SignedIn => String::from("You may not do this."),
     };
     Problem::new("forbidden", detail)
+}
+
+/// Whether an address says that it is a link.
+fn is_link(head: &Parts) -> bool {
+    let query = form::parse(head.uri.query().unwrap_or_default());
+    query.iter().any(|(name, _)| name == "signature")
 }
 
 fn check_head(head: &Parts) -> Result<(), Problem> {

@@ -24,6 +24,12 @@ pub enum JobsError {
     /// The source is gone, so there is nothing to try again with.
     #[error("The uploaded file has been deleted; send it again.")]
     SourceGone,
+    /// The client's key for its request names another request.
+    #[error("This Idempotency-Key was used for another request; take a new one.")]
+    KeyReused,
+    /// A request with the same key is being carried out.
+    #[error("A request with this Idempotency-Key is being carried out; ask again in a moment.")]
+    KeyInUse,
     /// The line is full.
     #[error("The server is full of work: {0} jobs are waiting. Try again in a moment.")]
     QueueFull(u64),

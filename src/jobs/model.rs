@@ -126,8 +126,10 @@ pub struct Job {
     pub attempt: u32,
     /// Results, first one first.
     pub artifacts: Vec<Artifact>,
-    /// Its place in the line from 1, while it waits.
+    /// Its place in its owner's line from 1, while it waits.
     pub queue_position: Option<u64>,
+    /// The number of its last change of state: larger than those of changes before it, whosever.
+    pub changed: i64,
 }
 
 /// One result of a job.

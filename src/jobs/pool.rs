@@ -14,7 +14,7 @@ use super::line;
 use super::live::Running;
 use super::model::StoredError;
 use super::service::Jobs;
-use super::store::sqlite::{Claimed, Published};
+use super::store::sqlite::{Claimed, Published, Turn};
 use crate::base::{CancelToken, StopReason};
 use crate::media::failure::{Failure, FailureCode, Stage};
 
@@ -52,10 +52,12 @@ impl Pool {
         let workers = workers.max(1);
         // Nobody waits for it: it holds nothing but a count.
         tokio::spawn(line::tell(jobs.clone(), executor.clone(), workers, stop.clone()));
-        for _ in 0..workers {
-            let worker =
-                Worker { jobs: jobs.clone(), executor: executor.clone(), stop: stop.clone() };
-            set.spawn(worker.work());
+        // One more for whoever has nothing running: nobody waits for the end of another's long jobs.
+        let turns =
+            std::iter::repeat_n(Turn::Anybody, workers).chain([Turn::Newcomer { beside: workers }]);
+        for turn in turns {
+            let (jobs, executor, stop) = (jobs.clone(), executor.clone(), stop.clone());
+            set.spawn(Worker { jobs, executor, turn, stop }.work());
         }
         Self { workers: set, jobs: jobs.clone(), stop }
     }
@@ -92,6 +94,7 @@ impl Pool {
 struct Worker {
     jobs: Jobs,
     executor: Executor,
+    turn: Turn,
     stop: CancellationToken,
 }
 
@@ -100,7 +103,7 @@ impl Worker {
         while !self.stop.is_cancelled() {
             // Subscribed before looking: a job that comes in between is not slept through.
             let woken = self.jobs.wake().notified();
-            match self.jobs.claim(LEASE).await {
+            match self.jobs.claim(self.turn, LEASE).await {
                 Ok(Some(claimed)) => {
                     // Before the line is counted anew: in between its core would be nobody's.
                     let seat = self.executor.seat(claimed.owner);
@@ -236,7 +239,7 @@ impl Worker {
         };
         match failure.code {
             FailureCode::Interrupted => {
-                persistently(|| store.hand_back(lease)).await?;
+                persistently(|| store.hand_back(lease, now)).await?;
                 return Ok("handed back");
             }
             // The row says so already: that is how the worker heard of it.
@@ -244,11 +247,11 @@ impl Worker {
             _ => {}
         }
         tracing::warn!(job = %lease.job, code = failure.code.as_str(), message = failure.message, "failed");
-        let error = serde_json::to_string(&StoredError::from(&failure))?;
+        let error = StoredError::from(&failure);
         if failure.code.may_pass_later() && claimed.errors + 1 < TRIES {
             let pause = Duration::from_secs(2 << claimed.errors.min(4));
             let after = now + i64::try_from(pause.as_millis()).unwrap_or(0);
-            persistently(|| store.postpone(lease, &error, after)).await?;
+            persistently(|| store.postpone(lease, &error, after, now)).await?;
             return Ok("to be tried again");
         }
         persistently(|| store.fail(lease, &error, now)).await?;

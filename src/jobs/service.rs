@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::admission::{self, Admitted, OptionPairs};
@@ -18,12 +20,17 @@ use super::files::Files;
 use super::intake::{Incoming, Received, blocking};
 use super::live::{Live, Running};
 use super::model::{Artifact, Job, Status, StoredError};
+use super::news::Listener;
+use super::order::{Given, KeyInUse, KeysInUse, Order};
 use super::settings::Settings;
 use super::store::Store;
-use super::store::sqlite::{Claimed, Ended, Lease, NewJob, Page, Recovered, Selection};
-use crate::base::{CancelToken, Clock, JobId, StopReason, UserId};
+use super::store::sqlite::{
+    Claimed, Ended, Entered, Lease, LogLine, NewJob, Origin, Page, Recovered, Replay, Selection,
+    Turn,
+};
+use crate::base::{ArtifactId, CancelToken, Clock, JobId, StopReason, UserId};
 use crate::ledger::{By, Limits, Usage};
-use crate::storage::{Key, LocalStorage};
+use crate::storage::{Key, LocalStorage, Staged};
 
 /// Files that are looked into at once: each takes a thread for some milliseconds.
 const LOOKS: usize = 4;
@@ -58,6 +65,10 @@ struct Inner {
     draining: AtomicBool,
     /// Files that are looked into at once.
     looks: Arc<Semaphore>,
+    /// Requests that clients have named.
+    keys: KeysInUse,
+    /// Ends when the process goes down.
+    end: CancellationToken,
 }
 
 impl Jobs {
@@ -84,6 +95,8 @@ impl Jobs {
             boot,
             draining: AtomicBool::new(false),
             looks: Arc::new(Semaphore::new(LOOKS)),
+            keys: KeysInUse::default(),
+            end: CancellationToken::new(),
         }))
     }
 
@@ -101,8 +114,7 @@ impl Jobs {
             detail: Vec::new(),
             position_seconds: None,
         };
-        let error = serde_json::to_string(&set_aside)?;
-        let recovered = self.0.store.recover(crashed, &error, self.now()).await?;
+        let recovered = self.0.store.recover(crashed, &set_aside, self.now()).await?;
         self.0.files.tidy().await?;
         Ok(recovered)
     }
@@ -173,43 +185,80 @@ impl Jobs {
         admission::admit(head, &self.0.settings.allowed_types)
     }
 
-    /// Makes a job of a file that has arrived. When this returns, the file and the job survive a
-    /// power loss: content flushed, renamed, folder flushed, then the row committed.
+    /// Takes the name that a client has given its request, so that no other one is carried out under
+    /// it meanwhile.
     ///
     /// # Errors
-    /// What the options, the content, the line or the disk object to; nothing stays behind.
-    pub async fn submit(
+    /// `KeyInUse`.
+    pub fn take_key(&self, owner: UserId, key: &str) -> Result<KeyInUse, JobsError> {
+        self.0.keys.take(owner, key)
+    }
+
+    /// Makes a job of an order; the same order under the same key makes one once. When this returns,
+    /// the source and the job survive a power loss: content flushed, renamed, folder flushed, then the
+    /// row committed.
+    ///
+    /// # Errors
+    /// What the options, the content, the line or the disk object to, and for another job's file those
+    /// of [`Self::get`]; nothing stays behind.
+    pub async fn create(
         &self,
         owner: UserId,
         by: By<'_>,
-        received: Received,
-        filename: &str,
-        options: &OptionPairs,
-    ) -> Result<JobId, JobsError> {
-        let options = admission::options_json(options)?;
-        let admitted = self.judge(&received.head)?;
+        order: Order,
+        given: Given,
+    ) -> Result<(JobId, Entered), JobsError> {
+        let options = admission::options_json(&order.options)?;
         let id = JobId::generate();
-        let key = Key::input(owner, id, admitted.extension)
-            .map_err(|error| JobsError::Internal(error.to_string()))?;
+        let replay = order.key.as_ref().map(|key| Replay {
+            key: key.as_str().to_owned(),
+            request_hash: order.hash(&options, &given),
+        });
+        let (source, file) = match given {
+            Given::File(received, filename) => {
+                let admitted = self.judge(&received.head)?;
+                let key = Key::input(owner, id, admitted.extension)
+                    .map_err(|error| JobsError::Internal(error.to_string()))?;
+                let source = Origin::File {
+                    storage_key: key.to_string(),
+                    bytes: received.bytes,
+                    sha256: received.sha256,
+                    filename,
+                    facts: admitted.source,
+                };
+                (source, Some((received.staged, key)))
+            }
+            Given::InputOf(other) => {
+                self.get(owner, other).await?;
+                (Origin::InputOf(other), None)
+            }
+            Given::OutputOf(other) => {
+                if self.get(owner, other).await?.status != Status::Done {
+                    return Err(JobsError::NotReady("That job has no result yet."));
+                }
+                (Origin::OutputOf(other), None)
+            }
+        };
         let job = NewJob {
             id,
             owner,
             options: options.to_string(),
-            source: Some(admitted.source),
-            filename: filename.to_owned(),
-            storage_key: key.to_string(),
-            bytes: received.bytes,
-            sha256: received.sha256,
+            source,
+            priority: order.priority,
+            metadata: Value::Object(order.metadata).to_string(),
+            replay,
             created_at: self.now(),
-            endpoint: "/upload",
+            endpoint: order.endpoint,
         };
         // From here on the file is published: a client that hangs up must not stop us half-way.
         let this = self.clone();
         let (actor, method) = (by.actor.to_owned(), by.method);
         let address = by.address.map(str::to_owned);
+        let key = order.key;
         let entering = async move {
+            let _key = key;
             let by = By { actor: &actor, method, address: address.as_deref() };
-            this.enter(received, key, job, by).await
+            this.enter(file, job, by).await
         };
         tokio::spawn(entering).await.map_err(|error| JobsError::Internal(error.to_string()))?
     }
@@ -246,29 +295,36 @@ impl Jobs {
 
     async fn enter(
         &self,
-        received: Received,
-        key: Key,
+        file: Option<(Staged, Key)>,
         job: NewJob,
         by: By<'_>,
-    ) -> Result<JobId, JobsError> {
-        let storage = self.0.files.storage().clone();
-        let target = key.clone();
-        blocking(move || storage.publish(received.staged, &target)).await?;
-        let limits = self.limits(job.owner).await;
-        let entered = match &limits {
-            Ok(limits) => self.0.store.enqueue(&job, self.0.settings.queue_limit, limits, by).await,
-            Err(error) => Err(JobsError::Internal(error.to_string())),
+    ) -> Result<(JobId, Entered), JobsError> {
+        let mut published = None;
+        if let Some((staged, key)) = file {
+            let (storage, target) = (self.0.files.storage().clone(), key.clone());
+            blocking(move || storage.publish(staged, &target)).await?;
+            published = Some(key);
+        }
+        let entered = match self.limits(job.owner).await {
+            Ok(limits) => {
+                self.0.store.enqueue(&job, self.0.settings.queue_limit, &limits, by).await
+            }
+            Err(error) => Err(error),
         };
-        if let Err(error) = entered {
+        if let (Some(key), Err(_) | Ok(Entered::Before(_))) = (published, &entered) {
             let storage = self.0.files.storage().clone();
             if let Err(left) = blocking(move || storage.delete(&key)).await {
-                tracing::warn!(error = %left, "a refused file stays until the next start");
+                tracing::warn!(error = %left, "a file of no job stays until the next start");
             }
-            return Err(error);
         }
-        tracing::info!(job = %job.id, bytes = job.bytes, "taken in");
-        self.has_grown();
-        Ok(job.id)
+        Ok(match entered? {
+            Entered::Before(before) => (before, Entered::Before(before)),
+            Entered::Now => {
+                tracing::info!(job = %job.id, "taken in");
+                self.has_grown();
+                (job.id, Entered::Now)
+            }
+        })
     }
 
     /// The job, if `asker` may see it.
@@ -295,6 +351,104 @@ impl Jobs {
         let before = self.0.live.get(id);
         let job = self.get(asker, id).await?;
         Ok((job, before.or_else(|| self.0.live.get(id))))
+    }
+
+    /// The job once it has ended, or as it is when that takes longer than `within`.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`].
+    pub async fn ended(
+        &self,
+        asker: UserId,
+        id: JobId,
+        within: Duration,
+    ) -> Result<(Job, Option<Running>), JobsError> {
+        let deadline = Instant::now() + within;
+        // Before looking: an end in between is not slept through.
+        let mut news = self.news();
+        loop {
+            let (job, running) = self.watch(asker, id).await?;
+            if job.status.is_final() || self.is_draining() {
+                return Ok((job, running));
+            }
+            let woken = async {
+                tokio::select! {
+                    () = news.changed() => {}
+                    () = self.0.end.cancelled() => {}
+                }
+            };
+            if timeout_at(deadline, woken).await.is_err() {
+                return Ok((job, running));
+            }
+        }
+    }
+
+    /// Hears of every change of a job's state.
+    #[must_use]
+    pub fn news(&self) -> Listener {
+        self.0.store.news().listen()
+    }
+
+    /// Ends when the process goes down: what would go on for ever has to end.
+    #[must_use]
+    pub fn end(&self) -> &CancellationToken {
+        &self.0.end
+    }
+
+    /// Jobs of an owner whose state has changed after the change of this number, in that order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn changed_after(
+        &self,
+        owner: UserId,
+        change: i64,
+        limit: u32,
+    ) -> Result<Vec<Job>, JobsError> {
+        self.0.store.changed_after(owner, change, limit).await
+    }
+
+    /// The number of the last change of any job.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_change(&self) -> Result<i64, JobsError> {
+        self.0.store.last_change().await
+    }
+
+    /// What happened to a job, oldest first.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`].
+    pub async fn log(&self, asker: UserId, id: JobId) -> Result<Vec<LogLine>, JobsError> {
+        self.get(asker, id).await?;
+        self.0.store.log(id).await
+    }
+
+    /// A result, and the job it belongs to, if `asker` may see it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Foreign`, or what the database says.
+    pub async fn artifact(
+        &self,
+        asker: UserId,
+        id: ArtifactId,
+    ) -> Result<(Artifact, JobId), JobsError> {
+        let (artifact, job, owner) = self.0.store.artifact(id).await?;
+        if owner == asker { Ok((artifact, job)) } else { Err(JobsError::Foreign) }
+    }
+
+    /// A result, opened for whoever holds a link to it, and whose it is.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotReady` when its file is gone, or what the database or the file system says.
+    pub async fn open_artifact(
+        &self,
+        id: ArtifactId,
+    ) -> Result<(Artifact, UserId, File), JobsError> {
+        let (artifact, _, owner) = self.0.store.artifact(id).await?;
+        let file = self.0.files.open(&artifact).await?;
+        Ok((artifact, owner, file))
     }
 
     /// The shape of a job's sound in at most `points` pixels: as far as it is decoded while it runs,
@@ -425,6 +579,7 @@ impl Jobs {
     /// Says that the process is going down: nothing new is taken in.
     pub fn start_draining(&self) {
         self.0.draining.store(true, Ordering::Release);
+        self.0.end.cancel();
     }
 
     /// Whether the process is going down.
@@ -469,11 +624,15 @@ impl Jobs {
     }
 
     /// The next job to run. One whose owner's plan was used up while it waited fails here.
-    pub(super) async fn claim(&self, lease: Duration) -> Result<Option<Claimed>, JobsError> {
+    pub(super) async fn claim(
+        &self,
+        turn: Turn,
+        lease: Duration,
+    ) -> Result<Option<Claimed>, JobsError> {
         let store = &self.0.store;
         loop {
             let (now, until) = (self.now(), self.until(lease));
-            let claimed = store.claim(self.0.instance, &self.0.boot, now, until).await?;
+            let claimed = store.claim(self.0.instance, &self.0.boot, turn, now, until).await?;
             let Some(claimed) = claimed else { return Ok(None) };
             let checked = match self.limits(claimed.owner).await {
                 Ok(limits) => store.check_minutes(claimed.owner, &limits, now).await,
@@ -489,11 +648,11 @@ impl Jobs {
                         detail: Vec::new(),
                         position_seconds: None,
                     };
-                    store.fail(&claimed.lease, &serde_json::to_string(&error)?, now).await?;
+                    store.fail(&claimed.lease, &error, now).await?;
                     self.0.line_moved.notify_one();
                 }
                 Err(error) => {
-                    store.hand_back(&claimed.lease).await?;
+                    store.hand_back(&claimed.lease, now).await?;
                     return Err(error);
                 }
             }
@@ -508,7 +667,9 @@ impl Jobs {
     pub(super) async fn reclaim(&self) -> Result<u64, JobsError> {
         let mut reclaimed = 0;
         for lease in self.0.store.expired(&self.0.boot, self.0.clock.monotonic_ms()).await? {
-            if self.0.live.get(lease.job).is_none() && self.0.store.hand_back(&lease).await? {
+            if self.0.live.get(lease.job).is_none()
+                && self.0.store.hand_back(&lease, self.now()).await?
+            {
                 reclaimed += 1;
             }
         }
@@ -516,7 +677,7 @@ impl Jobs {
     }
 
     pub(super) async fn hand_all_back(&self) -> Result<u64, JobsError> {
-        self.0.store.hand_all_back(self.0.instance).await
+        self.0.store.hand_all_back(self.0.instance, self.now()).await
     }
 
     fn until(&self, lease: Duration) -> i64 {

@@ -101,6 +101,16 @@ impl Server {
         Client::new(&self.address, Some(KEY))
     }
 
+    /// A client with a key of another account, which is made.
+    pub fn another(&self, email: &str) -> Client {
+        let mut command = Command::new(super::AUDIOMILL);
+        command.args(["user", "add", email, "--test"]);
+        let output = set(&mut command, &self.folder, &self.settings).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let key = told.split_whitespace().find(|word| word.starts_with("am_"));
+        Client::new(&self.address, Some(key.expect("a key")))
+    }
+
     /// A client without any credential.
     pub fn stranger(&self) -> Client {
         Client::new(&self.address, None)

@@ -4,6 +4,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::job_id;
+use crate::base::clock::rfc3339;
 use crate::http::error::Problem;
 use crate::http::request::form;
 use crate::http::response::body::{Body, bare, json, json_unless_known};
@@ -11,7 +12,7 @@ use crate::http::response::job::job_object;
 use crate::http::service::{Call, Server};
 use crate::jobs::Job;
 use crate::jobs::live::Running;
-use crate::jobs::store::sqlite::Selection;
+use crate::jobs::store::sqlite::{LogLine, Selection};
 
 const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 500;
@@ -93,6 +94,21 @@ pub(super) async fn cancel(server: &Server, call: &Call) -> Result<Response<Body
 pub(super) async fn retry(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let job = server.jobs().retry(call.caller()?.user, call.by()?, job_id(call)?).await?;
     Ok(json(StatusCode::ACCEPTED, &object(server, &job, None)))
+}
+
+/// `GET /api/v1/jobs/{id}/logs`.
+pub(super) async fn log(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
+    let lines = server.jobs().log(call.caller()?.user, job_id(call)?).await?;
+    let line = |line: &LogLine| {
+        json!({
+            "timestamp": rfc3339(line.at),
+            "level": line.level,
+            "message": line.message,
+            "details": serde_json::from_str::<Value>(&line.details).unwrap_or_default(),
+        })
+    };
+    let answer = json!({"logs": lines.iter().map(line).collect::<Vec<_>>()});
+    Ok(json_unless_known(&call.head.headers, &answer))
 }
 
 fn object(server: &Server, job: &Job, running: Option<&Running>) -> Value {

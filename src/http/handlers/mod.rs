@@ -3,7 +3,10 @@
 //! Owns: which part of the domain an endpoint asks. Never: policy, SQL, another handler.
 //! Used by: `http::service`.
 
+mod artifacts;
 mod audit;
+mod create;
+mod events;
 mod formats;
 mod health;
 mod jobs;
@@ -57,6 +60,13 @@ pub async fn dispatch(
         Endpoint::DeleteJob => jobs::delete(server, &call).await,
         Endpoint::CancelJob => jobs::cancel(server, &call).await,
         Endpoint::RetryJob => jobs::retry(server, &call).await,
+        Endpoint::CreateJob => create::create(server, &call, body).await,
+        Endpoint::JobLog => jobs::log(server, &call).await,
+        Endpoint::JobEvents => events::of_job(server, &call).await,
+        Endpoint::Events => events::all(server, &call).await,
+        Endpoint::ListArtifacts => artifacts::list(server, &call).await,
+        Endpoint::LinkToArtifact => artifacts::link(server, &call).await,
+        Endpoint::ArtifactFile => artifacts::file(server, &call).await,
         Endpoint::Waveform => waveform::get(server, &call).await,
         Endpoint::Formats => formats::catalogue(server, &call),
         Endpoint::Probe => probe::look(server, &call, body).await,

@@ -10,3 +10,4 @@ pub mod json;
 pub mod multipart;
 pub mod origin;
 pub mod pace;
+pub mod upload;

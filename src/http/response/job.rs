@@ -25,10 +25,10 @@ pub fn job_object(job: &Job, running: Option<&Running>, origin: Option<&str>) ->
         "priority": job.priority,
         "metadata": job.metadata,
         "queue_position": job.queue_position,
-        "progress": progress(job, running),
+        "progress": progress_of(job, running),
         "planned": job.planned,
         "output": output(job, origin),
-        "artifacts": artifacts(job),
+        "artifacts": artifact_objects(job),
         "warnings": job.warnings,
         "error": shown_error(job),
     })
@@ -77,7 +77,6 @@ fn shown_error(job: &Job) -> Value {
 }
 
 fn percent(job: &Job, running: Option<&Running>) -> Option<f64> {
-    let one_decimal = |percent: f64| (percent * 10.0).floor() / 10.0;
     match job.status {
         Status::Done => Some(100.0),
         Status::Processing => {
@@ -88,28 +87,56 @@ fn percent(job: &Job, running: Option<&Running>) -> Option<f64> {
     }
 }
 
-fn progress(job: &Job, running: Option<&Running>) -> Value {
+/// The counters of a running conversion, as a job's `progress` has them.
+#[must_use]
+pub fn progress(running: &Running) -> Value {
+    let snapshot = running.progress.snapshot();
+    json!({
+        "percent": snapshot.percent.map(one_decimal),
+        "stage": snapshot.stage.as_str(),
+        "frames_decoded": snapshot.frames_decoded,
+        "frames_encoded": snapshot.frames_encoded,
+        "position_seconds": tenths(snapshot.position_seconds),
+        "speed": snapshot.speed.map(tenths),
+        "eta_seconds": snapshot.eta_seconds.map(tenths),
+        "cores": snapshot.cores,
+    })
+}
+
+fn progress_of(job: &Job, running: Option<&Running>) -> Value {
     let running = running.filter(|_| job.status == Status::Processing);
-    let snapshot = running.map(|running| running.progress.snapshot());
     // A finished job keeps its last counts with its output.
     let kept = |name: &str| job.output.as_ref().and_then(|output| output[name].as_f64());
     let frames =
         |name: &str| job.output.as_ref().and_then(|output| output[name].as_u64()).unwrap_or(0);
-    let tenths = |number: f64| (number * 10.0).round() / 10.0;
-    json!({
-        "percent": percent(job, running),
-        "stage": snapshot.map(|snapshot| snapshot.stage.as_str()),
-        "attempt": job.attempt,
-        "bytes_received": job.bytes,
-        "bytes_expected": job.bytes,
-        "frames_decoded": snapshot.map_or_else(|| frames("frames_decoded"), |s| s.frames_decoded),
-        "frames_encoded": snapshot.map_or_else(|| frames("frames_encoded"), |s| s.frames_encoded),
-        "position_seconds":
-            snapshot.map_or_else(|| kept("duration_seconds"), |s| Some(tenths(s.position_seconds))),
-        "speed": snapshot.map_or_else(|| kept("speed"), |s| s.speed).map(tenths),
-        "eta_seconds": snapshot.and_then(|snapshot| snapshot.eta_seconds).map(tenths),
-        "cores": snapshot.map(|snapshot| snapshot.cores),
-    })
+    let mut told = running.map_or_else(
+        || {
+            json!({
+                "percent": percent(job, None),
+                "stage": null,
+                "frames_decoded": frames("frames_decoded"),
+                "frames_encoded": frames("frames_encoded"),
+                "position_seconds": kept("duration_seconds"),
+                "speed": kept("speed").map(tenths),
+                "eta_seconds": null,
+                "cores": null,
+            })
+        },
+        progress,
+    );
+    told["attempt"] = job.attempt.into();
+    told["bytes_received"] = job.bytes.into();
+    told["bytes_expected"] = job.bytes.into();
+    told
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// Rounded down: a hundred is done.
+fn one_decimal(percent: f64) -> f64 {
+    (percent * 10.0).floor() / 10.0
 }
 
 fn output(job: &Job, origin: Option<&str>) -> Value {
@@ -124,7 +151,9 @@ fn output(job: &Job, origin: Option<&str>) -> Value {
     }
 }
 
-fn artifacts(job: &Job) -> Vec<Value> {
+/// A job's results as the API shows them.
+#[must_use]
+pub fn artifact_objects(job: &Job) -> Vec<Value> {
     job.artifacts
         .iter()
         .map(|artifact| {

@@ -7,3 +7,4 @@ pub mod body;
 pub mod download;
 pub mod headers;
 pub mod job;
+pub mod sse;

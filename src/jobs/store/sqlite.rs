@@ -1,25 +1,44 @@
 //! The store on SQLite.
 
 mod lease;
+mod log;
 mod read;
 mod write;
 
-pub use lease::{Claimed, Lease, Published, Recovered};
+use sqlx::{Sqlite, Transaction};
+
+pub use lease::{Claimed, Lease, Published, Recovered, Turn};
+pub use log::LogLine;
 pub use read::{Page, Selection};
-pub use write::{Ended, NewJob};
+pub use write::{Ended, Entered, NewJob, Origin, Replay};
 
 use crate::db::Database;
+use crate::jobs::news::News;
 
 /// Rows of jobs.
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Database,
+    news: News,
 }
 
 impl Store {
     /// A store on this database.
     #[must_use]
     pub fn new(db: Database) -> Self {
-        Self { db }
+        Self { db, news: News::default() }
+    }
+
+    /// Word of every change that this store commits.
+    #[must_use]
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Commits a change of jobs, and says so.
+    async fn commit(&self, tx: Transaction<'static, Sqlite>) -> Result<(), sqlx::Error> {
+        tx.commit().await?;
+        self.news.tell();
+        Ok(())
     }
 }

@@ -1,13 +1,16 @@
 //! Claiming jobs, and ending what was claimed. Every statement here matches the lease's token, so
 //! that a worker whose job was cancelled, deleted or given to another changes nothing.
 
+use serde_json::json;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
+use super::log::{self, Level};
 use super::write::{StoredFile, insert_blob};
 use crate::base::{ArtifactId, JobId, UserId};
 use crate::jobs::error::JobsError;
+use crate::jobs::model::StoredError;
 use crate::ledger::{Usage, Use};
 
 /// The right to work on one job until a moment.
@@ -72,8 +75,23 @@ pub struct Recovered {
     pub set_aside: u64,
 }
 
+/// Whose job a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Anybody's.
+    Anybody,
+    /// Of an owner nothing of whose runs, and only while so many others run.
+    Newcomer {
+        /// Jobs that have to run.
+        beside: usize,
+    },
+}
+
 /// A crash more than this many times sets a job aside.
 const CRASHES_MAX: i64 = 2;
+
+/// What the owner reads of a job that the end of a process cut short.
+const HANDED_BACK: &str = "The server is restarting; it begins again afterwards.";
 
 #[derive(FromRow)]
 struct ClaimRow {
@@ -94,14 +112,17 @@ macro_rules! is_ready {
 }
 
 impl Store {
-    /// Takes the first job in line, if there is one this moment.
+    /// Takes the next job, if there is one this moment. Owners take turns: the one of whose the
+    /// fewest run comes first, then the one whose turn was longest ago. Within an owner's line the
+    /// highest priority comes first, then the oldest.
     ///
     /// # Errors
     /// What the database says.
     pub async fn claim(
         &self,
-        owner: Uuid,
+        process: Uuid,
         boot: &str,
+        turn: Turn,
         now: i64,
         until: i64,
     ) -> Result<Option<Claimed>, JobsError> {
@@ -110,16 +131,28 @@ impl Store {
         let row: Option<ClaimRow> = sqlx::query_as(concat!(
             "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started_at = $1, \
              lease_owner = $2, lease_token = $3, lease_until = $4, lease_boot = $5 \
-             WHERE id = (SELECT id FROM jobs WHERE ",
+             WHERE id = (SELECT next FROM (SELECT \
+             (SELECT id FROM jobs WHERE owner_id = line.owner_id AND ",
             is_ready!(),
-            " ORDER BY priority DESC, created_at, id LIMIT 1) \
+            " ORDER BY priority DESC, created_at, id LIMIT 1) AS next, \
+             coalesce((SELECT jobs FROM job_counts busy WHERE busy.owner_id = line.owner_id \
+             AND busy.status = 'processing'), 0) AS running, \
+             coalesce((SELECT turn FROM turns WHERE turns.owner_id = line.owner_id), 0) AS turn \
+             FROM job_counts line WHERE line.status = 'queued' AND line.jobs > 0) \
+             WHERE next IS NOT NULL AND ($6 IS NULL OR (running = 0 AND $6 <= \
+             (SELECT sum(jobs) FROM job_counts WHERE status = 'processing'))) \
+             ORDER BY running, turn, next LIMIT 1) \
              RETURNING id, owner_id, options, attempt, errors",
         ))
         .bind(now)
-        .bind(owner.to_string())
+        .bind(process.to_string())
         .bind(&token)
         .bind(until)
         .bind(boot)
+        .bind(match turn {
+            Turn::Anybody => None,
+            Turn::Newcomer { beside } => Some(i64::try_from(beside).unwrap_or(i64::MAX)),
+        })
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -130,7 +163,16 @@ impl Store {
         .bind(&row.id)
         .fetch_one(&mut *tx)
         .await?;
-        tx.commit().await?;
+        sqlx::query(
+            "INSERT INTO turns (owner_id, turn) VALUES ($1, (SELECT last FROM changes)) \
+             ON CONFLICT (owner_id) DO UPDATE SET turn = excluded.turn",
+        )
+        .bind(&row.owner_id)
+        .execute(&mut *tx)
+        .await?;
+        let details = json!({"attempt": row.attempt});
+        log::write(&mut tx, &row.id, Level::Info, "A worker has begun.", &details, now).await?;
+        self.commit(tx).await?;
         let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
         Ok(Some(Claimed {
             lease: Lease { job: row.id.parse().map_err(identifier)?, token },
@@ -269,7 +311,10 @@ impl Store {
             audio_duration_seconds: result.seconds,
         };
         Usage::record(&mut tx, &used, now).await?;
-        tx.commit().await?;
+        let details = json!({"filename": result.name, "bytes": result.bytes});
+        let job = lease.job.to_string();
+        log::write(&mut tx, &job, Level::Info, "The result is ready.", &details, now).await?;
+        self.commit(tx).await?;
         Ok(true)
     }
 
@@ -277,7 +322,12 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn fail(&self, lease: &Lease, error: &str, now: i64) -> Result<bool, JobsError> {
+    pub async fn fail(
+        &self,
+        lease: &Lease,
+        error: &StoredError,
+        now: i64,
+    ) -> Result<bool, JobsError> {
         let mut tx = self.db.begin().await?;
         let changed = sqlx::query(
             "UPDATE jobs SET status = 'failed', completed_at = $3, error = $4, errors = errors + 1, \
@@ -287,11 +337,15 @@ impl Store {
         .bind(lease.job.to_string())
         .bind(&lease.token)
         .bind(now)
-        .bind(error)
+        .bind(serde_json::to_string(error)?)
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        if changed == 1 {
+            let job = lease.job.to_string();
+            log::write(&mut tx, &job, Level::Error, &error.message, &json!(error), now).await?;
+        }
+        self.commit(tx).await?;
         Ok(changed == 1)
     }
 
@@ -303,43 +357,55 @@ impl Store {
     pub async fn postpone(
         &self,
         lease: &Lease,
-        error: &str,
+        error: &StoredError,
         run_after: i64,
+        now: i64,
     ) -> Result<bool, JobsError> {
-        self.put_back(lease, Some(error), run_after, "errors").await
+        self.put_back(lease, Some(error), run_after, now).await
     }
 
     /// Hands a claimed job back untouched: the process is going down. Whether the lease still held.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn hand_back(&self, lease: &Lease) -> Result<bool, JobsError> {
-        self.put_back(lease, None, 0, "interruptions").await
+    pub async fn hand_back(&self, lease: &Lease, now: i64) -> Result<bool, JobsError> {
+        self.put_back(lease, None, 0, now).await
     }
 
     async fn put_back(
         &self,
         lease: &Lease,
-        error: Option<&str>,
+        error: Option<&StoredError>,
         run_after: i64,
-        counter: &'static str,
+        now: i64,
     ) -> Result<bool, JobsError> {
         let mut tx = self.db.begin().await?;
+        let job = lease.job.to_string();
         let changed = sqlx::query(
             "UPDATE jobs SET status = 'queued', error = $3, run_after = $4, \
-             errors = errors + ($5 = 'errors'), interruptions = interruptions + ($5 = 'interruptions'), \
+             errors = errors + ($3 IS NOT NULL), interruptions = interruptions + ($3 IS NULL), \
              lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
              WHERE id = $1 AND lease_token = $2 AND status = 'processing'",
         )
-        .bind(lease.job.to_string())
+        .bind(&job)
         .bind(&lease.token)
-        .bind(error)
+        .bind(error.map(serde_json::to_string).transpose()?)
         .bind(run_after)
-        .bind(counter)
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        tx.commit().await?;
+        if changed == 1 {
+            match error {
+                Some(error) => {
+                    let message = format!("It will be tried again: {}", error.message);
+                    log::write(&mut tx, &job, Level::Warning, &message, &json!(error), now).await?;
+                }
+                None => {
+                    log::write(&mut tx, &job, Level::Info, HANDED_BACK, &json!({}), now).await?
+                }
+            }
+        }
+        self.commit(tx).await?;
         Ok(changed == 1)
     }
 
@@ -364,19 +430,21 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn hand_all_back(&self, owner: Uuid) -> Result<u64, JobsError> {
+    pub async fn hand_all_back(&self, process: Uuid, now: i64) -> Result<u64, JobsError> {
         let mut tx = self.db.begin().await?;
-        let changed = sqlx::query(
+        let jobs: Vec<String> = sqlx::query_scalar(
             "UPDATE jobs SET status = 'queued', interruptions = interruptions + 1, lease_owner = NULL, \
              lease_token = NULL, lease_until = NULL, lease_boot = NULL \
-             WHERE lease_owner = $1 AND status = 'processing'",
+             WHERE lease_owner = $1 AND status = 'processing' RETURNING id",
         )
-        .bind(owner.to_string())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        tx.commit().await?;
-        Ok(changed)
+        .bind(process.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        for job in &jobs {
+            log::write(&mut tx, job, Level::Info, HANDED_BACK, &json!({}), now).await?;
+        }
+        self.commit(tx).await?;
+        Ok(jobs.len() as u64)
     }
 
     /// Puts every running job of the process before this one back into the line. `crashed` are
@@ -389,7 +457,7 @@ impl Store {
     pub async fn recover(
         &self,
         crashed: &[JobId],
-        set_aside: &str,
+        set_aside: &StoredError,
         now: i64,
     ) -> Result<Recovered, JobsError> {
         let mut tx = self.db.begin().await?;
@@ -401,27 +469,33 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        let aside = sqlx::query(
+        let aside: Vec<String> = sqlx::query_scalar(
             "UPDATE jobs SET status = 'failed', completed_at = $1, error = $2, suspect = 0, \
              lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
-             WHERE status = 'processing' AND crashes >= $3",
+             WHERE status = 'processing' AND crashes >= $3 RETURNING id",
         )
         .bind(now)
-        .bind(set_aside)
+        .bind(serde_json::to_string(set_aside)?)
         .bind(CRASHES_MAX)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        let again = sqlx::query(
+        .fetch_all(&mut *tx)
+        .await?;
+        let again: Vec<String> = sqlx::query_scalar(
             "UPDATE jobs SET status = 'queued', suspect = 1, interruptions = interruptions + 1, \
              lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
-             WHERE status = 'processing'",
+             WHERE status = 'processing' RETURNING id",
         )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        tx.commit().await?;
-        Ok(Recovered { queued_again: again, set_aside: aside })
+        .fetch_all(&mut *tx)
+        .await?;
+        for job in &aside {
+            let details = json!(set_aside);
+            log::write(&mut tx, job, Level::Error, &set_aside.message, &details, now).await?;
+        }
+        for job in &again {
+            let message = "The server died while it was at work; it begins again.";
+            log::write(&mut tx, job, Level::Warning, message, &json!({}), now).await?;
+        }
+        self.commit(tx).await?;
+        Ok(Recovered { queued_again: again.len() as u64, set_aside: aside.len() as u64 })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reading jobs.
 
 use serde_json::Value;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
 
 use super::Store;
-use crate::base::{JobId, UserId, hex};
+use crate::base::{ArtifactId, JobId, UserId, hex};
 use crate::jobs::error::JobsError;
 use crate::jobs::model::{Artifact, Job, Status};
 
@@ -54,6 +54,7 @@ struct JobRow {
     error: Option<String>,
     attempt: i64,
     queue_position: Option<i64>,
+    changed: i64,
 }
 
 #[derive(FromRow)]
@@ -72,15 +73,19 @@ macro_rules! job_columns {
     () => {
         "SELECT j.id, j.owner_id, u.email AS owner_email, j.status, j.created_at, j.started_at, \
          j.completed_at, i.filename, b.bytes, j.options, j.priority, j.metadata, j.source, \
-         j.planned, j.output, j.warnings, j.error, j.attempt, \
-         CASE j.status WHEN 'queued' THEN 1 + (SELECT count(*) FROM jobs q WHERE q.status = 'queued' \
-         AND (q.priority > j.priority OR (q.priority = j.priority AND \
+         j.planned, j.output, j.warnings, j.error, j.attempt, j.changed, \
+         CASE j.status WHEN 'queued' THEN 1 + (SELECT count(*) FROM jobs q \
+         WHERE q.owner_id = j.owner_id AND q.status = 'queued' AND (q.priority > j.priority OR (q.priority = j.priority AND \
          (q.created_at, q.id) < (j.created_at, j.id)))) END AS queue_position \
          FROM jobs j JOIN users u ON u.id = j.owner_id \
          LEFT JOIN job_inputs i ON i.job_id = j.id AND i.position = 0 \
          LEFT JOIN blobs b ON b.id = i.blob_id "
     };
 }
+
+/// How many jobs wait, whosever they are.
+pub(super) const WAITING: &str =
+    "SELECT coalesce(sum(jobs), 0) FROM job_counts WHERE status = 'queued' AND jobs > 0";
 
 impl Store {
     /// The job, whoever owns it.
@@ -114,26 +119,25 @@ impl Store {
     /// What the database says.
     pub async fn list(&self, selection: Selection) -> Result<Page, JobsError> {
         let mut connection = self.db.reader().acquire().await?;
-        let status = selection.status.map(Status::as_str);
+        let owner = selection.owner.to_string();
         let total: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM jobs WHERE owner_id = $1 AND ($2 IS NULL OR status = $2)",
+            "SELECT coalesce(sum(jobs), 0) FROM job_counts WHERE owner_id = $1 AND ($2 IS NULL OR status = $2)",
         )
-        .bind(selection.owner.to_string())
-        .bind(status)
+        .bind(&owner)
+        .bind(selection.status.map(Status::as_str))
         .fetch_one(&mut *connection)
         .await?;
-        let rows: Vec<JobRow> = sqlx::query_as(concat!(
-            job_columns!(),
-            "WHERE j.owner_id = $1 AND ($2 IS NULL OR j.status = $2) AND ($3 IS NULL OR j.id < $3) \
-             ORDER BY j.id DESC LIMIT $4 OFFSET $5"
-        ))
-        .bind(selection.owner.to_string())
-        .bind(status)
-        .bind(selection.older_than.map(|id| id.to_string()))
-        .bind(selection.limit)
-        .bind(selection.offset)
-        .fetch_all(&mut *connection)
-        .await?;
+        let mut query = QueryBuilder::new(concat!(job_columns!(), "WHERE j.owner_id = "));
+        query.push_bind(&owner);
+        if let Some(status) = selection.status {
+            query.push(" AND j.status = ").push_bind(status.as_str());
+        }
+        if let Some(id) = selection.older_than {
+            query.push(" AND j.id < ").push_bind(id.to_string());
+        }
+        query.push(" ORDER BY j.id DESC LIMIT ").push_bind(selection.limit);
+        query.push(" OFFSET ").push_bind(selection.offset);
+        let rows: Vec<JobRow> = query.build_query_as().fetch_all(&mut *connection).await?;
         let mut jobs = Vec::with_capacity(rows.len());
         for row in rows {
             jobs.push(complete(row, &mut connection).await?);
@@ -141,14 +145,69 @@ impl Store {
         Ok(Page { jobs, total: u64::try_from(total).unwrap_or(0) })
     }
 
+    /// Jobs of an owner whose state has changed after the change of this number, in that order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn changed_after(
+        &self,
+        owner: UserId,
+        change: i64,
+        limit: u32,
+    ) -> Result<Vec<Job>, JobsError> {
+        let mut connection = self.db.reader().acquire().await?;
+        let rows: Vec<JobRow> = sqlx::query_as(concat!(
+            job_columns!(),
+            "WHERE j.owner_id = $1 AND j.changed > $2 ORDER BY j.changed LIMIT $3"
+        ))
+        .bind(owner.to_string())
+        .bind(change)
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            jobs.push(complete(row, &mut connection).await?);
+        }
+        Ok(jobs)
+    }
+
+    /// The number of the last change of any job.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_change(&self) -> Result<i64, JobsError> {
+        Ok(sqlx::query_scalar("SELECT last FROM changes").fetch_one(self.db.reader()).await?)
+    }
+
+    /// A result, the job it belongs to, and whose the job is. A file that lies where another
+    /// owner's files lie is nobody's.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the database says.
+    pub async fn artifact(&self, id: ArtifactId) -> Result<(Artifact, JobId, UserId), JobsError> {
+        let mut connection = self.db.reader().acquire().await?;
+        let job: Option<(String, String)> = sqlx::query_as(
+            "SELECT j.id, j.owner_id FROM artifacts a JOIN jobs j ON j.id = a.job_id \
+             JOIN blobs b ON b.id = a.blob_id WHERE a.id = $1 AND b.owner_id = j.owner_id",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let (job, owner) = job.ok_or(JobsError::NotFound)?;
+        let all = artifacts(&job, &mut connection).await?;
+        let artifact = all.into_iter().find(|artifact| artifact.id == id);
+        let artifact = artifact.ok_or(JobsError::NotFound)?;
+        let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
+        Ok((artifact, job.parse().map_err(identifier)?, owner.parse().map_err(identifier)?))
+    }
+
     /// How many jobs wait for a worker.
     ///
     /// # Errors
     /// What the database says.
     pub async fn waiting(&self) -> Result<u64, JobsError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'queued'")
-            .fetch_one(self.db.reader())
-            .await?;
+        let count: i64 = sqlx::query_scalar(WAITING).fetch_one(self.db.reader()).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -198,6 +257,7 @@ async fn complete(row: JobRow, connection: &mut SqliteConnection) -> Result<Job,
         attempt: u32::try_from(row.attempt).unwrap_or(0),
         artifacts,
         queue_position: row.queue_position.and_then(|place| u64::try_from(place).ok()),
+        changed: row.changed,
     })
 }
 

@@ -3,11 +3,56 @@
 use serde_json::{Value, json};
 use sqlx::{Sqlite, Transaction};
 
+use super::log::{self, Level};
+use super::read::WAITING;
 use super::{Lease, Store};
 use crate::base::clock::rfc3339;
 use crate::base::{BlobId, JobId, UserId};
 use crate::jobs::error::JobsError;
 use crate::ledger::{By, Ledger, Limits, Outcome, Usage};
+
+/// Where the source of a new job is.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// In a file that has just been published.
+    File {
+        /// Where it lies.
+        storage_key: String,
+        /// Its size.
+        bytes: u64,
+        /// Its hash.
+        sha256: [u8; 32],
+        /// Its display name.
+        filename: String,
+        /// Facts of it known so far, as JSON.
+        facts: String,
+    },
+    /// Where another job of the owner has its own.
+    InputOf(JobId),
+    /// The result of another job of the owner.
+    OutputOf(JobId),
+}
+
+/// What a client gave its request as a name of its own: sent again, it is not done again.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// The client's key.
+    pub key: String,
+    /// Hash of all that was asked for.
+    pub request_hash: [u8; 32],
+}
+
+/// So long a key is remembered, in milliseconds.
+const REMEMBERED: i64 = 24 * 60 * 60 * 1000;
+
+/// What became of an attempt to enter a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// It is in the line.
+    Now,
+    /// The same request made this one before.
+    Before(JobId),
+}
 
 /// A job whose source is stored.
 #[derive(Clone, Debug)]
@@ -18,16 +63,14 @@ pub struct NewJob {
     pub owner: UserId,
     /// Options as JSON.
     pub options: String,
-    /// Facts of the source known so far, as JSON.
-    pub source: Option<String>,
-    /// Display name of the source.
-    pub filename: String,
-    /// Where the source lies.
-    pub storage_key: String,
-    /// Its size.
-    pub bytes: u64,
-    /// Its hash.
-    pub sha256: [u8; 32],
+    /// Where its source is.
+    pub source: Origin,
+    /// Larger runs earlier, among its owner's.
+    pub priority: i64,
+    /// The owner's own notes, as a JSON object.
+    pub metadata: String,
+    /// What the request is known by, if the client wants it done only once.
+    pub replay: Option<Replay>,
     /// When.
     pub created_at: i64,
     /// By which address it was asked for.
@@ -49,7 +92,7 @@ async fn check_plan(
     let (done, seconds) = Usage::conversions(tx, owner, now).await?;
     let (open, open_seconds, stored): (i64, f64, i64) = sqlx::query_as(
         "SELECT count(*), coalesce(sum(json_extract(source, '$.duration_seconds')), 0.0), \
-         (SELECT coalesce(sum(bytes), 0) FROM blobs WHERE owner_id = $1 AND state = 'stored') \
+         coalesce((SELECT bytes FROM stored_bytes WHERE owner_id = $1), 0) \
          FROM jobs WHERE owner_id = $1 AND status IN ('receiving', 'queued', 'processing')",
     )
     .bind(owner)
@@ -121,7 +164,7 @@ impl Store {
     /// What the database says.
     pub async fn stored_bytes(&self, owner: UserId) -> Result<u64, JobsError> {
         let bytes: i64 = sqlx::query_scalar(
-            "SELECT coalesce(sum(bytes), 0) FROM blobs WHERE owner_id = $1 AND state = 'stored'",
+            "SELECT coalesce(sum(bytes), 0) FROM stored_bytes WHERE owner_id = $1",
         )
         .bind(owner.to_string())
         .fetch_one(self.db.reader())
@@ -129,41 +172,46 @@ impl Store {
         Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
-    /// Enters a job into the line, with its source, unless `queue_limit` jobs wait already.
+    /// Enters a job into the line, with its source, unless `queue_limit` jobs wait already. A request
+    /// that was made before under the same key is not done again.
     ///
     /// # Errors
-    /// `QueueFull`, `PlanLimit`, or what the database says. Nothing is entered then.
+    /// `KeyReused`, `QueueFull`, `PlanLimit`, `SourceGone`, or what the database says. Nothing is
+    /// entered then.
     pub async fn enqueue(
         &self,
         job: &NewJob,
         queue_limit: u64,
         limits: &Limits,
         by: By<'_>,
-    ) -> Result<(), JobsError> {
+    ) -> Result<Entered, JobsError> {
         let mut tx = self.db.begin().await?;
-        check_plan(&mut tx, &job.owner.to_string(), job.bytes, limits, job.created_at).await?;
-        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'queued'")
-            .fetch_one(&mut *tx)
-            .await?;
+        let (id, owner) = (job.id.to_string(), job.owner.to_string());
+        if let Some(replay) = &job.replay
+            && let Some(before) = made_before(&mut tx, &owner, replay, job.created_at).await?
+        {
+            return Ok(Entered::Before(before));
+        }
+        let new_bytes = match &job.source {
+            Origin::File { bytes, .. } => *bytes,
+            Origin::InputOf(_) | Origin::OutputOf(_) => 0,
+        };
+        check_plan(&mut tx, &owner, new_bytes, limits, job.created_at).await?;
+        let waiting: i64 = sqlx::query_scalar(WAITING).fetch_one(&mut *tx).await?;
         if u64::try_from(waiting).unwrap_or(0) >= queue_limit {
             return Err(JobsError::QueueFull(queue_limit));
         }
-        let (id, owner) = (job.id.to_string(), job.owner.to_string());
-        let stored = StoredFile {
-            owner: &owner,
-            storage_key: &job.storage_key,
-            bytes: job.bytes,
-            sha256: &job.sha256,
-        };
-        let blob = insert_blob(&mut tx, &stored, job.created_at).await?;
+        let source = source_of(&mut tx, job, &owner).await?;
         sqlx::query(
-            "INSERT INTO jobs (id, owner_id, type, status, options, source, created_at, endpoint) \
-             VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5, $6)",
+            "INSERT INTO jobs (id, owner_id, type, status, options, source, priority, metadata, \
+             created_at, endpoint) VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5, $6, $7, $8)",
         )
         .bind(&id)
         .bind(&owner)
         .bind(&job.options)
-        .bind(&job.source)
+        .bind(&source.facts)
+        .bind(job.priority)
+        .bind(&job.metadata)
         .bind(job.created_at)
         .bind(job.endpoint)
         .execute(&mut *tx)
@@ -172,14 +220,29 @@ impl Store {
             "INSERT INTO job_inputs (job_id, position, blob_id, filename) VALUES ($1, 0, $2, $3)",
         )
         .bind(&id)
-        .bind(&blob)
-        .bind(&job.filename)
+        .bind(&source.blob)
+        .bind(&source.filename)
         .execute(&mut *tx)
         .await?;
-        let detail = json!({"filename": job.filename, "bytes": job.bytes});
+        if let Some(Replay { key, request_hash }) = &job.replay {
+            sqlx::query(
+                "INSERT INTO idempotency_keys (owner_id, key, request_hash, job_id, created_at) \
+                 VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(&owner)
+            .bind(key)
+            .bind(request_hash.as_slice())
+            .bind(&id)
+            .bind(job.created_at)
+            .execute(&mut *tx)
+            .await?;
+        }
+        let detail = json!({"filename": source.filename, "bytes": source.bytes});
+        log::write(&mut tx, &id, Level::Info, "It waits for a worker.", &detail, job.created_at)
+            .await?;
         record(&mut tx, by, "job.create", job.id, detail, job.created_at).await?;
-        tx.commit().await?;
-        Ok(())
+        self.commit(tx).await?;
+        Ok(Entered::Now)
     }
 
     /// Ends a job that has not ended: `receiving`, `queued` or `processing` → `cancelled`.
@@ -209,8 +272,11 @@ impl Store {
         if changed == 0 {
             return Ok(Ended::Before);
         }
+        let job = id.to_string();
+        log::write(&mut tx, &job, Level::Warning, "It was cancelled.", &log::nothing(), now)
+            .await?;
         record(&mut tx, by, "job.cancel", id, json!({}), now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(Ended::Now(lease))
     }
 
@@ -253,8 +319,11 @@ impl Store {
         if changed == 0 {
             return Ok(false);
         }
+        let job = id.to_string();
+        log::write(&mut tx, &job, Level::Info, "It waits for another try.", &log::nothing(), now)
+            .await?;
         record(&mut tx, by, "job.retry", id, json!({}), now).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(true)
     }
 
@@ -294,7 +363,7 @@ impl Store {
         for blob in blobs {
             keys.extend(release(&mut tx, &blob).await?);
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok((lease, keys))
     }
 
@@ -332,6 +401,84 @@ pub enum Ended {
     Now(Option<Lease>),
     /// It had ended before.
     Before,
+}
+
+/// The source of a new job, as it lies in the store.
+struct Source {
+    blob: String,
+    filename: String,
+    bytes: i64,
+    facts: Option<String>,
+}
+
+/// Enters the file of a new job, or finds the one of another job; of the owner's jobs alone.
+async fn source_of(
+    tx: &mut Transaction<'static, Sqlite>,
+    job: &NewJob,
+    owner: &str,
+) -> Result<Source, JobsError> {
+    let (statement, other) = match &job.source {
+        Origin::File { storage_key, bytes, sha256, filename, facts } => {
+            let stored = StoredFile { owner, storage_key, bytes: *bytes, sha256 };
+            let blob = insert_blob(tx, &stored, job.created_at).await?;
+            let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
+            let facts = Some(facts.clone());
+            return Ok(Source { blob, filename: filename.clone(), bytes, facts });
+        }
+        Origin::InputOf(other) => (
+            "SELECT b.id, i.filename, b.bytes, j.source FROM jobs j \
+             JOIN job_inputs i ON i.job_id = j.id AND i.position = 0 \
+             JOIN blobs b ON b.id = i.blob_id AND b.state = 'stored' \
+             WHERE j.id = $1 AND j.owner_id = $2",
+            other,
+        ),
+        Origin::OutputOf(other) => (
+            "SELECT b.id, a.name, b.bytes, NULL FROM jobs j \
+             JOIN artifacts a ON a.job_id = j.id AND a.position = 0 \
+             JOIN blobs b ON b.id = a.blob_id AND b.state = 'stored' \
+             WHERE j.id = $1 AND j.owner_id = $2 AND j.status = 'done'",
+            other,
+        ),
+    };
+    let found: Option<(String, String, i64, Option<String>)> = sqlx::query_as(statement)
+        .bind(other.to_string())
+        .bind(owner)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let (blob, filename, bytes, facts) = found.ok_or(JobsError::SourceGone)?;
+    Ok(Source { blob, filename, bytes, facts })
+}
+
+/// The job that the same request made before; a key that has grown too old is forgotten.
+async fn made_before(
+    tx: &mut Transaction<'static, Sqlite>,
+    owner: &str,
+    replay: &Replay,
+    now: i64,
+) -> Result<Option<JobId>, JobsError> {
+    // A clock that was set back must not keep one for ever.
+    sqlx::query(
+        "DELETE FROM idempotency_keys WHERE owner_id = $1 AND key = $2 AND abs($3 - created_at) > $4",
+    )
+    .bind(owner)
+    .bind(&replay.key)
+    .bind(now)
+    .bind(REMEMBERED)
+    .execute(&mut **tx)
+    .await?;
+    let before: Option<(Vec<u8>, String)> = sqlx::query_as(
+        "SELECT request_hash, job_id FROM idempotency_keys WHERE owner_id = $1 AND key = $2",
+    )
+    .bind(owner)
+    .bind(&replay.key)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some((hash, job)) = before else { return Ok(None) };
+    if hash != replay.request_hash {
+        return Err(JobsError::KeyReused);
+    }
+    let job = job.parse().map_err(|_| JobsError::Internal(format!("{job} is no job")))?;
+    Ok(Some(job))
 }
 
 /// A file that has just been published.
