@@ -21,7 +21,7 @@ use crate::base::{Clock, JobId, Secret, clock, hex};
 use crate::config::{Address, Config};
 use crate::db::Database;
 use crate::http::{self, Listener, Server};
-use crate::jobs::{Executor, Jobs, Pool, store::Store};
+use crate::jobs::{Executor, Jobs, Pool, retention, store::Store};
 use crate::ledger::{By, Usage};
 use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
@@ -148,6 +148,7 @@ impl App {
     /// and conversions get their grace, the rest of the work is handed back, the database closed.
     pub async fn run(self, stop: CancellationToken) {
         let (jobs, auth) = (self.server.jobs().clone(), self.server.auth().clone());
+        let keeping = tokio::spawn(retention::keep(jobs.clone()));
         let draining = async {
             stop.cancelled().await;
             tracing::info!("stopping");
@@ -158,6 +159,9 @@ impl App {
             http::serve(self.listeners, self.server.clone(), stop.clone(), GRACE),
             draining
         );
+        if keeping.await.is_err() {
+            tracing::error!("nobody has looked after what is kept");
+        }
         if let Err(error) = auth.settle().await {
             tracing::warn!(%error, "uses of keys are not counted");
         }

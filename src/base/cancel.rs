@@ -12,6 +12,8 @@ pub enum StopReason {
     Interrupted,
     /// The wall clock of one conversion ran out.
     TimedOut,
+    /// The space that has to stay free is reached.
+    DiskFull,
 }
 
 /// Shared flag; the first reason given stays.
@@ -25,6 +27,7 @@ impl CancelToken {
             StopReason::Cancelled => 1,
             StopReason::Interrupted => 2,
             StopReason::TimedOut => 3,
+            StopReason::DiskFull => 4,
         };
         // A lost race means that somebody else's reason came first, which is the one that stays.
         let _ = self.0.compare_exchange(0, code, Ordering::AcqRel, Ordering::Acquire);
@@ -37,6 +40,7 @@ impl CancelToken {
             1 => Some(StopReason::Cancelled),
             2 => Some(StopReason::Interrupted),
             3 => Some(StopReason::TimedOut),
+            4 => Some(StopReason::DiskFull),
             _ => None,
         }
     }

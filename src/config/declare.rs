@@ -96,6 +96,16 @@ pub const SETTINGS: &[Setting] = &[
     plain("MAX_COVERS", "32", "pictures that are carried over"),
     plain("MAX_COVER_MB", "16", "size of a picture that is carried over"),
     plain("MAX_CHAPTERS", "1024", "chapters that are carried over"),
+    plain(
+        "RETENTION_HOURS",
+        "168",
+        "ended jobs are removed with their files after so long; `0` keeps them",
+    ),
+    plain(
+        "DISK_QUOTA_MB",
+        "0",
+        "sources and results together; beyond it the oldest ended jobs are removed; `0` for any size",
+    ),
     plain("MIN_FREE_MB", "512", "space that stays free; below it uploads get 507"),
     secret(
         "SECRET_KEY",
@@ -183,8 +193,6 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("LOG_FORMAT", "", "`text` or `json`; `text` on a terminal, else `json`"),
     later("STORAGE_URL"),
-    later("RETENTION_HOURS"),
-    later("DISK_QUOTA_MB"),
 ];
 
 /// Names of the services audiomill replaces, and what they are called here.

@@ -103,6 +103,12 @@ impl Config {
                 )?),
                 stuck_after: Duration::from_secs(values.number("STUCK_SECONDS", 1, 1 << 30)?),
                 limits: limits(&values)?,
+                retention: Some(values.number("RETENTION_HOURS", 0, 1 << 20)?)
+                    .filter(|hours| *hours > 0)
+                    .map(|hours| Duration::from_secs(hours * 3600)),
+                quota: Some(values.number("DISK_QUOTA_MB", 0, 1 << 30)?)
+                    .filter(|mebi| *mebi > 0)
+                    .map(ByteSize::mebi),
                 allowed_types: values
                     .list("ALLOWED_UPLOAD_TYPES")
                     .map_or(AllowedTypes::AnySound, AllowedTypes::Only),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::time::Duration;
 
 use super::error::JobsError;
 use super::intake::blocking;
@@ -53,6 +54,23 @@ impl Files {
         let storage = self.storage.clone();
         blocking(move || parsed.iter().try_for_each(|key| storage.delete(key))).await?;
         self.store.forget_blobs(&keys).await
+    }
+
+    /// Removes files that this process has made visible longer ago than `age` and that have no row:
+    /// their own removal had failed. What earlier processes left is [`Self::tidy`]'s.
+    ///
+    /// # Errors
+    /// What the database or the file system says.
+    pub async fn sweep(&self, age: Duration) -> Result<(), JobsError> {
+        for key in self.storage.born_before(age) {
+            if !self.store.knows_file(&key.to_string()).await? {
+                tracing::warn!(file = %key, "a file that no job knows is removed");
+                let (storage, orphan) = (self.storage.clone(), key.clone());
+                blocking(move || storage.delete(&orphan)).await?;
+            }
+            self.storage.is_known(&key);
+        }
+        Ok(())
     }
 
     /// Finishes deletions that a crash cut short, and removes files no row knows. For the start of

@@ -14,6 +14,7 @@ pub mod model;
 pub mod news;
 pub mod order;
 pub mod pool;
+pub mod retention;
 pub mod service;
 pub mod settings;
 pub mod store;

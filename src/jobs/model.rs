@@ -130,6 +130,10 @@ pub struct Job {
     pub queue_position: Option<u64>,
     /// The number of its last change of state: larger than those of changes before it, whosever.
     pub changed: i64,
+    /// Since when it is kept, on the clock of what is kept.
+    pub kept_since: Option<i64>,
+    /// When it will be removed with its files, as far as is known: told by the service.
+    pub expires_at: Option<i64>,
 }
 
 /// One result of a job.

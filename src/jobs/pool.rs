@@ -101,6 +101,14 @@ struct Worker {
 impl Worker {
     async fn work(self) {
         while !self.stop.is_cancelled() {
+            // What cannot be written is not begun: it waits until there is room.
+            if !self.jobs.has_room().await {
+                tokio::select! {
+                    () = sleep(IDLE) => {}
+                    () = self.stop.cancelled() => {}
+                }
+                continue;
+            }
             // Subscribed before looking: a job that comes in between is not slept through.
             let woken = self.jobs.wake().notified();
             match self.jobs.claim(self.turn, LEASE).await {
@@ -194,6 +202,9 @@ impl Worker {
                     if started.elapsed() >= self.jobs.settings().job_timeout {
                         running.cancel.stop(StopReason::TimedOut);
                     }
+                    if !self.jobs.has_room().await {
+                        running.cancel.stop(StopReason::DiskFull);
+                    }
                     if let Some(still) = standstill.seen(running) {
                         tracing::error!(job = %claimed.lease.job, seconds = still.as_secs(), "given up: nothing moves in it; its thread ends when libav returns");
                         running.cancel.stop(StopReason::TimedOut);
@@ -279,14 +290,16 @@ fn given_up(running: &Running, still: Duration) -> Failure {
     let stage = running.progress.snapshot().stage;
     match running.cancel.reason() {
         Some(StopReason::Cancelled) => Failure::new(FailureCode::Cancelled, stage, "Cancelled."),
-        Some(StopReason::TimedOut | StopReason::Interrupted) | None => Failure::new(
-            FailureCode::TimedOut,
-            stage,
-            format!(
-                "Nothing moved in it for {} seconds: it was given up. The file is damaged, or made to waste time.",
-                still.as_secs()
-            ),
-        ),
+        Some(StopReason::TimedOut | StopReason::Interrupted | StopReason::DiskFull) | None => {
+            Failure::new(
+                FailureCode::TimedOut,
+                stage,
+                format!(
+                    "Nothing moved in it for {} seconds: it was given up. The file is damaged, or made to waste time.",
+                    still.as_secs()
+                ),
+            )
+        }
     }
 }
 
@@ -313,7 +326,9 @@ impl Standstill {
         let patience = match running.cancel.reason() {
             // The drain hands the job back by itself.
             Some(StopReason::Interrupted) => return None,
-            Some(StopReason::Cancelled | StopReason::TimedOut) => STOP_PATIENCE.min(self.patience),
+            Some(StopReason::Cancelled | StopReason::TimedOut | StopReason::DiskFull) => {
+                STOP_PATIENCE.min(self.patience)
+            }
             None => self.patience,
         };
         let still = self.since.elapsed();

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,8 +25,8 @@ use super::order::{Given, KeyInUse, KeysInUse, Order};
 use super::settings::Settings;
 use super::store::Store;
 use super::store::sqlite::{
-    Claimed, Ended, Entered, Lease, LogLine, NewJob, Origin, Page, Recovered, Replay, Selection,
-    Turn,
+    Age, Claimed, Ended, Entered, Kept, Lease, LogLine, NewJob, Origin, Page, Recovered, Replay,
+    Selection, Turn,
 };
 use crate::base::{ArtifactId, CancelToken, Clock, JobId, StopReason, UserId};
 use crate::ledger::{By, Limits, Usage};
@@ -69,6 +69,10 @@ struct Inner {
     keys: KeysInUse,
     /// Ends when the process goes down.
     end: CancellationToken,
+    /// More is stored than shall be.
+    over_quota: Notify,
+    /// The clock of what is kept, when it was last set.
+    age: Mutex<Option<Age>>,
 }
 
 impl Jobs {
@@ -97,6 +101,8 @@ impl Jobs {
             looks: Arc::new(Semaphore::new(LOOKS)),
             keys: KeysInUse::default(),
             end: CancellationToken::new(),
+            over_quota: Notify::new(),
+            age: Mutex::new(None),
         }))
     }
 
@@ -322,9 +328,19 @@ impl Jobs {
             Entered::Now => {
                 tracing::info!(job = %job.id, "taken in");
                 self.has_grown();
+                self.look_at_quota().await;
                 (job.id, Entered::Now)
             }
         })
+    }
+
+    /// Says so where more is stored than shall be.
+    async fn look_at_quota(&self) {
+        let Some(quota) = self.0.settings.quota else { return };
+        // Where it cannot be told now, the next round tells.
+        if self.0.store.all_stored_bytes().await.is_ok_and(|bytes| bytes > quota.0) {
+            self.0.over_quota.notify_one();
+        }
     }
 
     /// The job, if `asker` may see it.
@@ -332,7 +348,7 @@ impl Jobs {
     /// # Errors
     /// `NotFound`, `Foreign`, or what the database says.
     pub async fn get(&self, asker: UserId, id: JobId) -> Result<Job, JobsError> {
-        let job = self.0.store.get(id).await?;
+        let job = self.dated(self.0.store.get(id).await?);
         if job.owner == asker { Ok(job) } else { Err(JobsError::Foreign) }
     }
 
@@ -405,7 +421,48 @@ impl Jobs {
         change: i64,
         limit: u32,
     ) -> Result<Vec<Job>, JobsError> {
-        self.0.store.changed_after(owner, change, limit).await
+        let jobs = self.0.store.changed_after(owner, change, limit).await?;
+        Ok(jobs.into_iter().map(|job| self.dated(job)).collect())
+    }
+
+    /// The job with the time at which it goes; a minute more or less, so that asking twice gives the
+    /// same.
+    fn dated(&self, mut job: Job) -> Job {
+        const MINUTE: i64 = 60_000;
+        let ended = job.completed_at.filter(|_| job.status.is_final());
+        let set = *self.0.age.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = job.kept_since.zip(set).map(|(since, set)| set.wall - (set.age - since));
+        job.expires_at = self.0.settings.retention.and_then(|retention| {
+            let at = since.or(ended)? + i64::try_from(retention.as_millis()).ok()?;
+            Some(at - at.rem_euclid(MINUTE))
+        });
+        job
+    }
+
+    /// Sets the clock of what is kept.
+    pub(super) async fn grow_older(&self) -> Result<Age, JobsError> {
+        let clock = &self.0.clock;
+        let (wall, monotonic) = (clock.wall_ms(), clock.monotonic_ms());
+        let age = self.0.store.grow_older(&self.0.boot, wall, monotonic).await?;
+        *self.0.age.lock().unwrap_or_else(PoisonError::into_inner) = Some(age);
+        Ok(age)
+    }
+
+    /// Removes a job whose time is over, if nobody has it tried again meanwhile.
+    pub(super) async fn expire(&self, by: By<'_>, job: &Kept) -> Result<(), JobsError> {
+        let Kept { id, owner, since } = *job;
+        let (_, keys) = self.0.store.delete(id, owner, Some(since), by, self.now()).await?;
+        self.0.files.delete(keys).await
+    }
+
+    /// Removes files of this process that no job knows.
+    pub(super) async fn sweep(&self, age: Duration) -> Result<(), JobsError> {
+        self.0.files.sweep(age).await
+    }
+
+    /// More is stored than shall be.
+    pub(super) fn is_over_quota(&self) -> &Notify {
+        &self.0.over_quota
     }
 
     /// The number of the last change of any job.
@@ -487,7 +544,8 @@ impl Jobs {
         selection: Selection,
     ) -> Result<(Page, HashMap<JobId, Running>), JobsError> {
         let mut running = self.0.live.all();
-        let page = self.0.store.list(selection).await?;
+        let mut page = self.0.store.list(selection).await?;
+        page.jobs = page.jobs.into_iter().map(|job| self.dated(job)).collect();
         for (job, now) in self.0.live.all() {
             running.entry(job).or_insert(now);
         }
@@ -538,7 +596,7 @@ impl Jobs {
     /// Those of [`Self::get`], or what the database or the file system says.
     pub async fn delete(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<(), JobsError> {
         self.get(asker, id).await?;
-        let (lease, keys) = self.0.store.delete(id, asker, by, self.now()).await?;
+        let (lease, keys) = self.0.store.delete(id, asker, None, by, self.now()).await?;
         match lease {
             Some(lease) => self.0.live.stop(&lease, StopReason::Cancelled),
             None => self.0.line_moved.notify_one(),
@@ -576,6 +634,13 @@ impl Jobs {
         if has_room { Ok(()) } else { Err(JobsError::DiskFull) }
     }
 
+    /// Whether the space that has to stay free is not reached. What cannot be asked is not: writing
+    /// fails by itself then.
+    pub(super) async fn has_room(&self) -> bool {
+        let storage = self.0.files.storage().clone();
+        blocking(move || storage.has_room(0)).await.unwrap_or(true)
+    }
+
     /// Says that the process is going down: nothing new is taken in.
     pub fn start_draining(&self) {
         self.0.draining.store(true, Ordering::Release);
@@ -598,6 +663,11 @@ impl Jobs {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    #[cfg(test)]
+    pub(super) fn files(&self) -> &Files {
+        &self.0.files
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -19,6 +19,10 @@ pub struct Settings {
     pub stuck_after: Duration,
     /// Ceilings of a conversion.
     pub limits: Limits,
+    /// Ended jobs are kept for so long; for ever where there is none.
+    pub retention: Option<Duration>,
+    /// Sources and results together; the oldest ended jobs make room.
+    pub quota: Option<ByteSize>,
     /// Contents that are taken.
     pub allowed_types: AllowedTypes,
 }

@@ -45,6 +45,8 @@ pub struct By<'a> {
 impl By<'static> {
     /// Whoever works on the database with our own commands.
     pub const COMMAND_LINE: Self = Self::nobody("command line");
+    /// The server itself, when the time of what it keeps is over.
+    pub const RETENTION: Self = Self { method: "server", ..Self::nobody("retention") };
     /// The server itself, before it serves.
     pub const START: Self = Self::nobody("start");
 

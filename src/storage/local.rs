@@ -1,11 +1,12 @@
 //! The two directories on one file system.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
@@ -29,6 +30,8 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct LocalStorage {
     settings: Settings,
+    /// Files that this process has made visible, and when; until they are known to have a row.
+    births: Arc<Mutex<HashMap<Key, Instant>>>,
     /// Locked for as long as a clone lives.
     _claims: Arc<Vec<File>>,
 }
@@ -60,7 +63,7 @@ impl LocalStorage {
                 places.push(place);
             }
         }
-        let storage = Self { settings, _claims: Arc::new(claims) };
+        let storage = Self { settings, births: Arc::default(), _claims: Arc::new(claims) };
         for root in storage.roots() {
             let staging = root.join(STAGING);
             fs::create_dir_all(&staging).map_err(|error| named(root, &error))?;
@@ -126,6 +129,9 @@ impl LocalStorage {
     /// # Errors
     /// What the file system says; the staged file is gone then.
     pub fn publish(&self, staged: Staged, key: &Key) -> io::Result<()> {
+        let mut births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        births.insert(key.clone(), Instant::now());
+        drop(births);
         staged.publish(&self.path(key))
     }
 
@@ -155,6 +161,23 @@ impl LocalStorage {
             }
         }
         Ok(())
+    }
+
+    /// Keys of files that were made visible longer ago than `age` and about which nobody has said
+    /// [`Self::is_known`] since.
+    #[must_use]
+    pub fn born_before(&self, age: Duration) -> Vec<Key> {
+        let births = self.births.lock().unwrap_or_else(PoisonError::into_inner);
+        births
+            .iter()
+            .filter(|(_, born)| born.elapsed() >= age)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Says that a file has its row, or is gone: it is not asked about any more.
+    pub fn is_known(&self, key: &Key) {
+        self.births.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Deletes every file whose key `known` does not hold: what a crash left between a rename and

@@ -122,6 +122,35 @@ fn an_output_that_does_not_fit_fails_in_words_and_can_be_tried_again() {
 }
 
 #[test]
+fn a_conversion_stops_at_the_space_that_stays_free_and_goes_on_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount(128) else { return };
+    let path = |name: &str| disk.path().join(name).display().to_string();
+    let server = Server::with(&[
+        ("UPLOAD_DIR", &path("uploads")),
+        ("OUTPUT_DIR", &path("transcoded")),
+        ("MIN_FREE_MB", "20"),
+        ("WORKERS", "1"),
+    ]);
+    let client = server.client();
+    let options = [("format", "flac"), ("quality", "12"), ("threads", "1")];
+    let answer = client.upload("a.wav", &plain_wav(170), &options);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
+    crate::support::wait_for("it runs", 30, || client.status(&id)["status"] == "processing");
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![0; 80 << 20]).expect("a filler");
+    crate::support::wait_for("it waits", 30, || client.status(&id)["status"] == "pending");
+    assert_eq!(client.status(&id)["job"]["error"]["code"], "disk_full");
+    let refused = client.upload("b.wav", &plain_wav(1), &[]);
+    assert_eq!((refused.status, refused.code().as_str()), (507, "disk_full"));
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    assert_eq!(client.status(&id)["job"]["progress"]["attempt"], 1, "it is not tried in vain");
+    std::fs::remove_file(&filler).expect("room");
+    assert_eq!(client.wait(&id)["status"], "done");
+    assert_eq!(client.status(&id)["job"]["progress"]["attempt"], 2);
+}
+
+#[test]
 fn nobody_is_signed_in_by_halves_while_the_disk_is_full() {
     let Some(disk) = SmallDisk::mount(2) else { return };
     let url = format!("sqlite:{}", disk.path().join("mill.db").display());

@@ -1,5 +1,6 @@
 //! The store on SQLite.
 
+mod keep;
 mod lease;
 mod log;
 mod read;
@@ -7,6 +8,7 @@ mod write;
 
 use sqlx::{Sqlite, Transaction};
 
+pub use keep::{Age, Kept};
 pub use lease::{Claimed, Lease, Published, Recovered, Turn};
 pub use log::LogLine;
 pub use read::{Page, Selection};

@@ -48,6 +48,11 @@ pub fn stopped(reason: StopReason, stage: Stage) -> Failure {
         StopReason::TimedOut => {
             Failure::new(FailureCode::TimedOut, stage, "It took longer than this server allows.")
         }
+        StopReason::DiskFull => {
+            let message =
+                "The server's disk is nearly full; the space that has to stay free is reached.";
+            Failure::new(FailureCode::DiskFull, stage, message)
+        }
     }
 }
 

@@ -55,6 +55,7 @@ struct JobRow {
     attempt: i64,
     queue_position: Option<i64>,
     changed: i64,
+    kept_since: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -73,7 +74,7 @@ macro_rules! job_columns {
     () => {
         "SELECT j.id, j.owner_id, u.email AS owner_email, j.status, j.created_at, j.started_at, \
          j.completed_at, i.filename, b.bytes, j.options, j.priority, j.metadata, j.source, \
-         j.planned, j.output, j.warnings, j.error, j.attempt, j.changed, \
+         j.planned, j.output, j.warnings, j.error, j.attempt, j.changed, j.kept_since, \
          CASE j.status WHEN 'queued' THEN 1 + (SELECT count(*) FROM jobs q \
          WHERE q.owner_id = j.owner_id AND q.status = 'queued' AND (q.priority > j.priority OR (q.priority = j.priority AND \
          (q.created_at, q.id) < (j.created_at, j.id)))) END AS queue_position \
@@ -258,6 +259,8 @@ async fn complete(row: JobRow, connection: &mut SqliteConnection) -> Result<Job,
         artifacts,
         queue_position: row.queue_position.and_then(|place| u64::try_from(place).ok()),
         changed: row.changed,
+        kept_since: row.kept_since,
+        expires_at: None,
     })
 }
 

@@ -43,7 +43,7 @@ pub struct Replay {
 }
 
 /// So long a key is remembered, in milliseconds.
-const REMEMBERED: i64 = 24 * 60 * 60 * 1000;
+pub(super) const REMEMBERED: i64 = 24 * 60 * 60 * 1000;
 
 /// What became of an attempt to enter a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,7 +309,7 @@ impl Store {
         let changed = sqlx::query(
             "UPDATE jobs SET status = 'queued', started_at = NULL, completed_at = NULL, error = NULL, \
              planned = NULL, output = NULL, warnings = '[]', errors = 0, crashes = 0, suspect = 0, \
-             run_after = 0 WHERE id = $1 AND owner_id = $2 AND status IN ('failed', 'cancelled')",
+             run_after = 0, kept_since = NULL WHERE id = $1 AND owner_id = $2 AND status IN ('failed', 'cancelled')",
         )
         .bind(id.to_string())
         .bind(owner.to_string())
@@ -327,7 +327,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes a job and marks the files nothing else points to. The lease it was under and the
+    /// Removes a job, or only one that is kept since `kept_since`, and marks the files nothing else
+    /// points to. The lease it was under and the
     /// files' keys come back: these are to be deleted, then [`Self::forget_blobs`] called. A crash
     /// in between is finished by [`Self::doomed_blobs`] at the next start.
     ///
@@ -337,6 +338,7 @@ impl Store {
         &self,
         id: JobId,
         owner: UserId,
+        kept_since: Option<i64>,
         by: By<'_>,
         now: i64,
     ) -> Result<(Option<Lease>, Vec<String>), JobsError> {
@@ -349,12 +351,15 @@ impl Store {
         .bind(id.to_string())
         .fetch_all(&mut *tx)
         .await?;
-        let deleted = sqlx::query("DELETE FROM jobs WHERE id = $1 AND owner_id = $2")
-            .bind(id.to_string())
-            .bind(owner.to_string())
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
+        let deleted = sqlx::query(
+            "DELETE FROM jobs WHERE id = $1 AND owner_id = $2 AND ($3 IS NULL OR kept_since = $3)",
+        )
+        .bind(id.to_string())
+        .bind(owner.to_string())
+        .bind(kept_since)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
         if deleted == 0 {
             return Err(JobsError::NotFound);
         }
