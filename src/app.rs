@@ -213,6 +213,18 @@ pub async fn with_accounts<T>(
     Ok(done)
 }
 
+/// Accounts and jobs of an empty database of their own: for measuring.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn scratch(file: &Path) -> Result<(Auth, Store), StartError> {
+    let failed = |error: &dyn std::fmt::Display| cannot(file.display(), error);
+    let database = Database::open(file).await.map_err(|error| failed(&error))?;
+    let settings = auth::Settings::new(Secret::new(vec![0; 32]));
+    let auth = Auth::open(database.clone(), settings, Clock::default()).await;
+    Ok((auth.map_err(|error| failed(&error))?, Store::new(database)))
+}
+
 /// Removes the database and the files of both stores. The secret stays.
 ///
 /// # Errors

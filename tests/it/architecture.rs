@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "app",
         &["base", "observe", "db", "ledger", "storage", "media", "auth", "jobs", "http", "config"],
     ),
-    ("cli", &["base", "observe", "ledger", "media", "auth", "config", "app"]),
+    ("cli", &["base", "observe", "ledger", "media", "auth", "jobs", "config", "app"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

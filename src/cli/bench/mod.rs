@@ -1,5 +1,6 @@
 //! `audiomill bench NAME`: what the engine costs, and what it does to the sound, as tables.
 
+mod jobs;
 mod model;
 mod quality;
 mod speed;
@@ -17,6 +18,7 @@ pub(super) fn command() -> Command {
         quality::command(),
         speed::command(),
         model::command(),
+        jobs::command(),
     ])
 }
 
@@ -25,6 +27,7 @@ pub(super) fn run(arguments: &ArgMatches) -> Outcome {
         Some(("quality", arguments)) => quality::run(arguments),
         Some(("speed", arguments)) => speed::run(arguments),
         Some(("model", arguments)) => model::run(arguments),
+        Some(("jobs", arguments)) => jobs::run(arguments),
         _ => Err(Refused::Usage(String::from("no such measure"))),
     }
 }

@@ -1,5 +1,6 @@
 //! The store on SQLite.
 
+mod fill;
 mod keep;
 mod lease;
 mod log;

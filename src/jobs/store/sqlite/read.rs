@@ -1,5 +1,7 @@
 //! Reading jobs.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{FromRow, QueryBuilder};
@@ -60,6 +62,7 @@ struct JobRow {
 
 #[derive(FromRow)]
 struct ArtifactRow {
+    job_id: String,
     id: String,
     kind: String,
     name: String,
@@ -69,18 +72,39 @@ struct ArtifactRow {
     storage_key: String,
 }
 
-/// The columns of [`JobRow`]. The place in line is counted only for waiting jobs.
+/// The columns of [`JobRow`], with the place in its owner's line where a job waits.
 macro_rules! job_columns {
+    ($place:literal) => {
+        concat!(
+            "SELECT j.id, j.owner_id, u.email AS owner_email, j.status, j.created_at, j.started_at, \
+             j.completed_at, i.filename, b.bytes, j.options, j.priority, j.metadata, j.source, \
+             j.planned, j.output, j.warnings, j.error, j.attempt, j.changed, j.kept_since, ",
+            $place,
+            " AS queue_position FROM jobs j JOIN users u ON u.id = j.owner_id \
+             LEFT JOIN job_inputs i ON i.job_id = j.id AND i.position = 0 \
+             LEFT JOIN blobs b ON b.id = i.blob_id "
+        )
+    };
+}
+
+/// One job's row: those before it in the line are counted.
+const ONE: &str = concat!(
+    job_columns!(
+        "CASE j.status WHEN 'queued' THEN 1 + (SELECT count(*) FROM jobs q \
+     WHERE q.owner_id = j.owner_id AND q.status = 'queued' AND (q.priority > j.priority OR \
+     (q.priority = j.priority AND (q.created_at, q.id) < (j.created_at, j.id)))) END"
+    ),
+    "WHERE j.id = $1"
+);
+
+/// Many rows of one owner, `$1`: the line is numbered once.
+macro_rules! many {
     () => {
-        "SELECT j.id, j.owner_id, u.email AS owner_email, j.status, j.created_at, j.started_at, \
-         j.completed_at, i.filename, b.bytes, j.options, j.priority, j.metadata, j.source, \
-         j.planned, j.output, j.warnings, j.error, j.attempt, j.changed, j.kept_since, \
-         CASE j.status WHEN 'queued' THEN 1 + (SELECT count(*) FROM jobs q \
-         WHERE q.owner_id = j.owner_id AND q.status = 'queued' AND (q.priority > j.priority OR (q.priority = j.priority AND \
-         (q.created_at, q.id) < (j.created_at, j.id)))) END AS queue_position \
-         FROM jobs j JOIN users u ON u.id = j.owner_id \
-         LEFT JOIN job_inputs i ON i.job_id = j.id AND i.position = 0 \
-         LEFT JOIN blobs b ON b.id = i.blob_id "
+        concat!(
+    "WITH line AS MATERIALIZED (SELECT id, row_number() OVER (ORDER BY priority DESC, created_at, id) \
+     AS place FROM jobs WHERE owner_id = $1 AND status = 'queued') ",
+    job_columns!("(SELECT place FROM line WHERE line.id = j.id)")
+        )
     };
 }
 
@@ -95,11 +119,11 @@ impl Store {
     /// `NotFound`, or what the database says.
     pub async fn get(&self, id: JobId) -> Result<Job, JobsError> {
         let mut connection = self.db.reader().acquire().await?;
-        let row: Option<JobRow> = sqlx::query_as(concat!(job_columns!(), "WHERE j.id = $1"))
-            .bind(id.to_string())
-            .fetch_optional(&mut *connection)
-            .await?;
-        complete(row.ok_or(JobsError::NotFound)?, &mut connection).await
+        let row: Option<JobRow> =
+            sqlx::query_as(ONE).bind(id.to_string()).fetch_optional(&mut *connection).await?;
+        let row = row.ok_or(JobsError::NotFound)?;
+        let mut jobs = complete_all(vec![row], &mut connection).await?;
+        jobs.pop().ok_or(JobsError::NotFound)
     }
 
     /// The shape of a finished job's sound, if it was decoded.
@@ -128,21 +152,20 @@ impl Store {
         .bind(selection.status.map(Status::as_str))
         .fetch_one(&mut *connection)
         .await?;
-        let mut query = QueryBuilder::new(concat!(job_columns!(), "WHERE j.owner_id = "));
-        query.push_bind(&owner);
+        // Which rows, by an index alone: what is left out is not put together.
+        let mut query = QueryBuilder::new(many!());
+        query.push("WHERE j.id IN (SELECT id FROM jobs WHERE owner_id = ").push_bind(&owner);
         if let Some(status) = selection.status {
-            query.push(" AND j.status = ").push_bind(status.as_str());
+            query.push(" AND status = ").push_bind(status.as_str());
         }
         if let Some(id) = selection.older_than {
-            query.push(" AND j.id < ").push_bind(id.to_string());
+            query.push(" AND id < ").push_bind(id.to_string());
         }
-        query.push(" ORDER BY j.id DESC LIMIT ").push_bind(selection.limit);
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(selection.limit);
         query.push(" OFFSET ").push_bind(selection.offset);
+        query.push(") ORDER BY j.id DESC");
         let rows: Vec<JobRow> = query.build_query_as().fetch_all(&mut *connection).await?;
-        let mut jobs = Vec::with_capacity(rows.len());
-        for row in rows {
-            jobs.push(complete(row, &mut connection).await?);
-        }
+        let jobs = complete_all(rows, &mut connection).await?;
         Ok(Page { jobs, total: u64::try_from(total).unwrap_or(0) })
     }
 
@@ -158,7 +181,7 @@ impl Store {
     ) -> Result<Vec<Job>, JobsError> {
         let mut connection = self.db.reader().acquire().await?;
         let rows: Vec<JobRow> = sqlx::query_as(concat!(
-            job_columns!(),
+            many!(),
             "WHERE j.owner_id = $1 AND j.changed > $2 ORDER BY j.changed LIMIT $3"
         ))
         .bind(owner.to_string())
@@ -166,11 +189,7 @@ impl Store {
         .bind(limit)
         .fetch_all(&mut *connection)
         .await?;
-        let mut jobs = Vec::with_capacity(rows.len());
-        for row in rows {
-            jobs.push(complete(row, &mut connection).await?);
-        }
-        Ok(jobs)
+        complete_all(rows, &mut connection).await
     }
 
     /// The number of the last change of any job.
@@ -196,8 +215,8 @@ impl Store {
         .fetch_optional(&mut *connection)
         .await?;
         let (job, owner) = job.ok_or(JobsError::NotFound)?;
-        let all = artifacts(&job, &mut connection).await?;
-        let artifact = all.into_iter().find(|artifact| artifact.id == id);
+        let all = artifacts(&[&job], &mut connection).await?;
+        let artifact = all.into_iter().map(|(_, artifact)| artifact).find(|one| one.id == id);
         let artifact = artifact.ok_or(JobsError::NotFound)?;
         let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
         Ok((artifact, job.parse().map_err(identifier)?, owner.parse().map_err(identifier)?))
@@ -221,19 +240,30 @@ impl Store {
     }
 }
 
-async fn complete(row: JobRow, connection: &mut SqliteConnection) -> Result<Job, JobsError> {
+async fn complete_all(
+    rows: Vec<JobRow>,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Job>, JobsError> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let mut results: HashMap<String, Vec<Artifact>> = HashMap::new();
+    for (job, artifact) in artifacts(&ids, connection).await? {
+        results.entry(job).or_default().push(artifact);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let results = results.remove(&row.id).unwrap_or_default();
+            complete(row, results)
+        })
+        .collect()
+}
+
+fn complete(row: JobRow, results: Vec<Artifact>) -> Result<Job, JobsError> {
     let status: Status = row
         .status
         .parse()
         .map_err(|error| JobsError::Internal(format!("{}: {error}", row.status)))?;
-    let artifacts = match status {
-        Status::Done => artifacts(&row.id, connection).await?,
-        Status::Receiving
-        | Status::Queued
-        | Status::Processing
-        | Status::Failed
-        | Status::Cancelled => Vec::new(),
-    };
+    // Those of an attempt before are no results of a job that is tried again.
+    let artifacts = if status == Status::Done { results } else { Vec::new() };
     let value =
         |text: Option<String>| text.map(|text| serde_json::from_str::<Value>(&text)).transpose();
     let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
@@ -264,30 +294,32 @@ async fn complete(row: JobRow, connection: &mut SqliteConnection) -> Result<Job,
     })
 }
 
+/// The results of these jobs, each with its job, first ones first.
 async fn artifacts(
-    job: &str,
+    jobs: &[&str],
     connection: &mut SqliteConnection,
-) -> Result<Vec<Artifact>, JobsError> {
+) -> Result<Vec<(String, Artifact)>, JobsError> {
     let rows: Vec<ArtifactRow> = sqlx::query_as(
-        "SELECT a.id, a.kind, a.name, a.mime_type, b.bytes, b.sha256, b.storage_key \
-         FROM artifacts a JOIN blobs b ON b.id = a.blob_id WHERE a.job_id = $1 ORDER BY a.position",
+        "SELECT a.job_id, a.id, a.kind, a.name, a.mime_type, b.bytes, b.sha256, b.storage_key \
+         FROM artifacts a JOIN blobs b ON b.id = a.blob_id \
+         WHERE a.job_id IN (SELECT value FROM json_each($1)) ORDER BY a.job_id, a.position",
     )
-    .bind(job)
+    .bind(serde_json::to_string(jobs)?)
     .fetch_all(connection)
     .await?;
+    let identifier = |error: crate::base::id::NotAnId| JobsError::Internal(error.to_string());
     rows.into_iter()
         .map(|row| {
-            Ok(Artifact {
-                id: row.id.parse().map_err(|error: crate::base::id::NotAnId| {
-                    JobsError::Internal(error.to_string())
-                })?,
+            let artifact = Artifact {
+                id: row.id.parse().map_err(identifier)?,
                 kind: row.kind,
                 name: row.name,
                 mime_type: row.mime_type,
                 bytes: u64::try_from(row.bytes).unwrap_or(0),
                 sha256: hex(&row.sha256),
                 storage_key: row.storage_key,
-            })
+            };
+            Ok((row.job_id, artifact))
         })
         .collect()
 }
