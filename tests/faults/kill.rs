@@ -1,7 +1,5 @@
 //! `kill -9`: acknowledged work is done after the next start, and nothing else is left.
 
-use std::time::Duration;
-
 use crate::support::recording::{decoded_samples, plain_wav};
 use crate::support::{Server, wait_for};
 
@@ -45,48 +43,4 @@ fn a_conversion_that_is_killed_is_finished_by_the_next_start() {
         check_whole(&server, &id, 600 * rate);
         assert_eq!(server.files().len(), 2, "source and result, nothing of the first attempt");
     }
-}
-
-#[test]
-fn killed_at_any_moment_no_acknowledged_job_is_lost_and_no_file_is_orphaned() {
-    let rounds: u64 = if std::env::var_os("AUDIOMILL_LONG").is_some() { 100 } else { 12 };
-    let mut server = Server::with(&[("WORKERS", "2")]);
-    let mut acknowledged: Vec<String> = Vec::new();
-    for round in 0..rounds {
-        let client = server.client();
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let uploads = std::thread::spawn(move || {
-            for number in 0.. {
-                let sent = std::panic::catch_unwind(|| {
-                    client.upload(&format!("{number}.wav"), &plain_wav(4), &[("format", "flac")])
-                });
-                match sent {
-                    Ok(answer) if answer.status == 200 => {
-                        let id = answer.json()["job_id"].as_str().expect("an id").to_owned();
-                        if sender.send(id).is_err() {
-                            return;
-                        }
-                    }
-                    _ => return,
-                }
-            }
-        });
-        std::thread::sleep(Duration::from_millis(120 + round * 37 % 400));
-        server = server.kill_and_restart();
-        uploads.join().expect("no more uploads");
-        acknowledged.extend(receiver.try_iter());
-    }
-    assert!(!acknowledged.is_empty());
-    for id in &acknowledged {
-        assert_eq!(server.client().wait(id)["status"], "done", "{id}");
-    }
-    // A job whose answer was lost may be there too; each has a source and a result.
-    let total =
-        server.client().get("/api/v1/jobs?limit=500").json()["total"].as_u64().expect("a number");
-    wait_for("every job is done", 60, || {
-        server.client().get("/api/v1/jobs?status=done").json()["total"].as_u64() == Some(total)
-    });
-    let server = server.kill_and_restart();
-    assert_eq!(server.files().len() as u64, 2 * total, "no orphans");
-    check_whole(&server, &acknowledged[0], 4 * 44_100);
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod crash;
+mod crash_loop;
 mod full_disk;
 mod kill;
 mod standstill;

@@ -81,12 +81,26 @@ impl Client {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("the server listens");
+        self.try_connect().expect("the server listens")
+    }
+
+    fn try_connect(&self) -> Option<TcpStream> {
+        let stream = TcpStream::connect(&self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
-        stream
+        Some(stream)
     }
 
     pub fn request(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Answer {
+        self.try_request(method, path, body).expect("an answer")
+    }
+
+    /// None from a server that is gone, or goes before it has answered.
+    pub fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &[u8])>,
+    ) -> Option<Answer> {
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
         for (name, value) in &self.headers {
@@ -96,13 +110,13 @@ impl Client {
             head.push_str(&format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
-        let mut stream = self.connect();
-        stream.write_all(head.as_bytes()).expect("a sent head");
+        let mut stream = self.try_connect()?;
+        stream.write_all(head.as_bytes()).ok()?;
         if let Some((_, body)) = body {
             // A server that refuses early may close before everything is sent.
             let _ = stream.write_all(body);
         }
-        read_answer(&mut stream).expect("an answer")
+        read_answer(&mut stream)
     }
 
     pub fn get(&self, path: &str) -> Answer {
