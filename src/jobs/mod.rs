@@ -4,12 +4,15 @@
 //! Used by: `http`, `app`.
 
 pub mod admission;
+mod change;
+mod create;
 pub mod error;
 pub mod exec;
 pub mod files;
 pub mod intake;
 mod line;
 pub mod live;
+mod look;
 pub mod model;
 pub mod news;
 pub mod order;
@@ -18,6 +21,7 @@ pub mod retention;
 pub mod service;
 pub mod settings;
 pub mod store;
+mod work;
 
 pub use error::JobsError;
 pub use exec::Executor;

@@ -1,6 +1,7 @@
 //! What is kept for how long: ended jobs go with their files when their time is over or the quota is
 //! full, files that no job knows go when they have been nobody's for long enough.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -77,6 +78,22 @@ async fn remove(jobs: &Jobs, job: &Kept) -> Result<(), JobsError> {
         // Somebody was faster, or has it tried again.
         Err(JobsError::NotFound) => Ok(()),
         removed => removed,
+    }
+}
+
+impl Jobs {
+    /// Sets the clock of what is kept.
+    pub(super) async fn grow_older(&self) -> Result<Age, JobsError> {
+        let clock = &self.0.clock;
+        let (wall, monotonic) = (clock.wall_ms(), clock.monotonic_ms());
+        let age = self.0.store.grow_older(&self.0.boot, wall, monotonic).await?;
+        *self.0.age.lock().unwrap_or_else(PoisonError::into_inner) = Some(age);
+        Ok(age)
+    }
+
+    /// Removes files of this process that no job knows.
+    pub(super) async fn sweep(&self, age: Duration) -> Result<(), JobsError> {
+        self.0.files.sweep(age).await
     }
 }
 

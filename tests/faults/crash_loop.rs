@@ -100,7 +100,7 @@ fn work(client: &Client, heard: &Heard, kind: u32, over: &AtomicBool) {
                 answer.is_some()
             }
             (_, Some(job)) => {
-                let act = if turn % 2 == 0 { "cancel" } else { "retry" };
+                let act = if turn.is_multiple_of(2) { "cancel" } else { "retry" };
                 let answer = client.try_request("POST", &format!("{JOBS}/{job}/{act}"), None);
                 let read = client.try_request("GET", &format!("/download/{job}"), None);
                 std::thread::sleep(Duration::from_millis(40));
