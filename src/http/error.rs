@@ -10,7 +10,7 @@ use crate::jobs::JobsError;
 use crate::observe::RequestId;
 
 /// Everything a request can be refused for: stable code, status, title.
-pub const CODES: [(&str, StatusCode, &str); 51] = [
+pub const CODES: [(&str, StatusCode, &str); 52] = [
     ("bad_request", StatusCode::BAD_REQUEST, "Malformed request"),
     ("no_file", StatusCode::BAD_REQUEST, "No file"),
     ("two_files", StatusCode::BAD_REQUEST, "More than one file"),
@@ -30,6 +30,7 @@ pub const CODES: [(&str, StatusCode, &str); 51] = [
     ("input_gone", StatusCode::CONFLICT, "Source deleted"),
     ("idempotency_key_in_use", StatusCode::CONFLICT, "In flight"),
     ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
+    ("quarantined", StatusCode::UNPROCESSABLE_ENTITY, "Set aside"),
     ("unsupported_input", StatusCode::BAD_REQUEST, "Not built yet"),
     ("unsupported_type", StatusCode::BAD_REQUEST, "Not built yet"),
     ("link_invalid", StatusCode::FORBIDDEN, "No such link"),
@@ -204,6 +205,7 @@ impl From<JobsError> for Problem {
             JobsError::Conflict(_) => Self::new("conflict", text),
             JobsError::NotReady(_) => Self::new("not_ready", text),
             JobsError::SourceGone => Self::new("input_gone", text),
+            JobsError::SetAside => Self::new("quarantined", text),
             JobsError::KeyReused => Self::new("idempotency_key_reused", text),
             JobsError::KeyInUse => {
                 Self::new("idempotency_key_in_use", text).with_header(RETRY_AFTER, RETRY_AT_ONCE)

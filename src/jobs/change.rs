@@ -38,6 +38,9 @@ impl Jobs {
         if self.0.store.waiting().await? >= self.0.settings.queue_limit {
             return Err(JobsError::QueueFull(self.0.settings.queue_limit));
         }
+        if self.0.store.has_set_aside(id, &self.0.engine).await? {
+            return Err(JobsError::SetAside);
+        }
         let limits = self.limits(asker).await?;
         if !self.0.store.retry(id, asker, &limits, by, self.now()).await? {
             return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));

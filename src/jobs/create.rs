@@ -117,6 +117,9 @@ impl Jobs {
         let (source, file) = match given {
             Given::File(received, filename) => {
                 let admitted = self.judge(&received.head)?;
+                if self.0.store.is_set_aside(&received.sha256, &self.0.engine).await? {
+                    return Err(JobsError::SetAside);
+                }
                 let key = Key::input(owner, id, admitted.extension)
                     .map_err(|error| JobsError::Internal(error.to_string()))?;
                 let source = Origin::File {
@@ -130,6 +133,9 @@ impl Jobs {
             }
             Given::InputOf(other) => {
                 self.get(owner, other).await?;
+                if self.0.store.has_set_aside(other, &self.0.engine).await? {
+                    return Err(JobsError::SetAside);
+                }
                 (Origin::InputOf(other), None)
             }
             Given::OutputOf(other) => {

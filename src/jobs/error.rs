@@ -6,6 +6,9 @@ use crate::media::failure::Failure;
 use crate::media::options::OptionError;
 use crate::media::plan::Unsupported;
 
+/// What is said of content at which the decoder crashes.
+pub(super) const SET_ASIDE: &str = "The decoder failed on this file twice; it is set aside.";
+
 /// A refusal, by meaning. `http` gives each its status.
 #[derive(Debug, thiserror::Error)]
 pub enum JobsError {
@@ -24,6 +27,9 @@ pub enum JobsError {
     /// The source is gone, so there is nothing to try again with.
     #[error("The uploaded file has been deleted; send it again.")]
     SourceGone,
+    /// The content has crashed the decoder too often.
+    #[error("{SET_ASIDE}")]
+    SetAside,
     /// The client's key for its request names another request.
     #[error("This Idempotency-Key was used for another request; take a new one.")]
     KeyReused,

@@ -152,6 +152,12 @@ impl Executor {
     }
 }
 
+/// The libraries that read files, by their release.
+#[must_use]
+pub fn engine() -> String {
+    crate::media::release()
+}
+
 /// What is in a file that has arrived and, where options are given, what would be made of it.
 /// Blocks.
 ///

@@ -171,6 +171,20 @@ pub struct StoredError {
     pub position_seconds: Option<f64>,
 }
 
+impl StoredError {
+    /// A failure that libav said nothing about.
+    #[must_use]
+    pub fn without_detail(code: &str, message: &str, stage: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            stage: stage.to_owned(),
+            detail: Vec::new(),
+            position_seconds: None,
+        }
+    }
+}
+
 impl From<&Failure> for StoredError {
     fn from(failure: &Failure) -> Self {
         Self {

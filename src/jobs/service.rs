@@ -7,7 +7,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::error::JobsError;
+use super::error::{JobsError, SET_ASIDE};
+use super::exec;
 use super::files::Files;
 use super::intake::blocking;
 use super::live::Live;
@@ -38,6 +39,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) settings: Settings,
     pub(super) instance: Uuid,
+    /// The libraries that read files: what crashes one may not crash another.
+    pub(super) engine: String,
     pub(super) boot: String,
     pub(super) draining: AtomicBool,
     /// Files that are looked into at once.
@@ -73,6 +76,7 @@ impl Jobs {
             clock,
             settings,
             instance: Uuid::now_v7(),
+            engine: exec::engine(),
             boot,
             draining: AtomicBool::new(false),
             looks: Arc::new(Semaphore::new(LOOKS)),
@@ -90,14 +94,9 @@ impl Jobs {
     /// # Errors
     /// What the database or the file system says.
     pub async fn recover(&self, crashed: &[JobId]) -> Result<Recovered, JobsError> {
-        let set_aside = StoredError {
-            code: String::from("quarantined"),
-            message: String::from("The decoder failed on this file twice; it is set aside."),
-            stage: String::from("decoding"),
-            detail: Vec::new(),
-            position_seconds: None,
-        };
-        let recovered = self.0.store.recover(crashed, &set_aside, self.now()).await?;
+        let set_aside = StoredError::without_detail("quarantined", SET_ASIDE, "decoding");
+        let recovered =
+            self.0.store.recover(crashed, &self.0.engine, &set_aside, self.now()).await?;
         self.0.files.tidy().await?;
         Ok(recovered)
     }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::error::JobsError;
+use super::error::{JobsError, SET_ASIDE};
 use super::model::StoredError;
 use super::service::Jobs;
 use super::store::sqlite::{Claimed, Lease, Turn};
 
 impl Jobs {
-    /// The next job to run. One whose owner's plan was used up while it waited fails here.
+    /// The next job to run. One whose owner's plan was used up while it waited fails here, and one
+    /// whose content has been set aside.
     pub(super) async fn claim(
         &self,
         turn: Turn,
@@ -19,28 +20,32 @@ impl Jobs {
             let (now, until) = (self.now(), self.until(lease));
             let claimed = store.claim(self.0.instance, &self.0.boot, turn, now, until).await?;
             let Some(claimed) = claimed else { return Ok(None) };
-            let checked = match self.limits(claimed.owner).await {
-                Ok(limits) => store.check_minutes(claimed.owner, &limits, now).await,
-                Err(error) => Err(error),
-            };
-            match checked {
-                Ok(()) => return Ok(Some(claimed)),
-                Err(JobsError::PlanLimit(message)) => {
-                    let error = StoredError {
-                        code: String::from("plan_limit"),
-                        message,
-                        stage: String::from("waiting"),
-                        detail: Vec::new(),
-                        position_seconds: None,
-                    };
-                    store.fail(&claimed.lease, &error, now).await?;
-                    self.0.line_moved.notify_one();
-                }
+            let refused = match self.refused(&claimed, now).await {
+                Ok(None) => return Ok(Some(claimed)),
+                Ok(Some(refused)) => refused,
                 Err(error) => {
                     store.hand_back(&claimed.lease, now).await?;
                     return Err(error);
                 }
+            };
+            store.fail(&claimed.lease, &refused, now).await?;
+            self.0.line_moved.notify_one();
+        }
+    }
+
+    /// Why a job that has come to its turn may not run after all.
+    async fn refused(&self, claimed: &Claimed, now: i64) -> Result<Option<StoredError>, JobsError> {
+        let store = &self.0.store;
+        if store.has_set_aside(claimed.lease.job, &self.0.engine).await? {
+            return Ok(Some(StoredError::without_detail("quarantined", SET_ASIDE, "waiting")));
+        }
+        let limits = self.limits(claimed.owner).await?;
+        match store.check_minutes(claimed.owner, &limits, now).await {
+            Ok(()) => Ok(None),
+            Err(JobsError::PlanLimit(message)) => {
+                Ok(Some(StoredError::without_detail("plan_limit", &message, "waiting")))
             }
+            Err(error) => Err(error),
         }
     }
 

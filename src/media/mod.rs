@@ -37,6 +37,7 @@ pub mod wrap;
 pub use catalog::Catalog;
 pub use convert::{Conversion, Output, convert};
 pub use failure::{Failure, FailureCode, Stage};
+pub use ffi::version::release;
 pub use io::{Sink, Source};
 pub use limits::Limits;
 pub use plan::Plan;

@@ -53,6 +53,23 @@ fn a_job_that_crashes_the_server_twice_is_set_aside_and_the_others_are_done() {
     let status = server.client().wait(&bad);
     assert_eq!(status["job"]["error"]["code"], "quarantined", "{status}");
     assert_eq!(server.client().wait(&good)["status"], "done");
+    // Its content is known whatever it is called and whoever sends it, and nothing else is.
+    let client = server.client();
+    let retried = client.post(&format!("/api/v1/jobs/{bad}/retry"));
+    assert_eq!(
+        (retried.status, retried.code().as_str()),
+        (422, "quarantined"),
+        "{}",
+        retried.text()
+    );
+    let bob = server.another("bob@example.org");
+    let again = bob.upload("other name.wav", &plain_wav(900), &[("format", "flac")]);
+    assert_eq!((again.status, again.code().as_str()), (422, "quarantined"), "{}", again.text());
+    assert_eq!(bob.upload("b.wav", &plain_wav(2), &[]).status, 200);
+    let asked = format!(r#"{{"input": {{"job": "{bad}"}}}}"#);
+    let copied =
+        client.request("POST", "/api/v1/jobs", Some(("application/json", asked.as_bytes())));
+    assert_eq!((copied.status, copied.code().as_str()), (422, "quarantined"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The store on SQLite.
 
+mod crashes;
 mod fill;
 mod keep;
 mod lease;

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
+use super::crashes::{self, CRASHES_MAX};
 use super::log::{self, Level};
 use super::write::{StoredFile, insert_blob};
 use crate::base::{ArtifactId, JobId, UserId};
@@ -86,9 +87,6 @@ pub enum Turn {
         beside: usize,
     },
 }
-
-/// A crash more than this many times sets a job aside.
-const CRASHES_MAX: i64 = 2;
 
 /// What the owner reads of a job that the end of a process cut short.
 const HANDED_BACK: &str = "The server is restarting; it begins again afterwards.";
@@ -448,8 +446,8 @@ impl Store {
     }
 
     /// Puts every running job of the process before this one back into the line. `crashed` are
-    /// the jobs whose own thread was hit by a fatal signal: only for them it counts, and the
-    /// second time sets them aside with `set_aside` as their error. The others were interrupted;
+    /// the jobs whose own thread was hit by a fatal signal: for their content alone it counts, and the
+    /// second time sets it aside with `set_aside` as the error. The others were interrupted;
     /// since nobody knows by what, they go one at a time from now on.
     ///
     /// # Errors
@@ -457,26 +455,26 @@ impl Store {
     pub async fn recover(
         &self,
         crashed: &[JobId],
+        engine: &str,
         set_aside: &StoredError,
         now: i64,
     ) -> Result<Recovered, JobsError> {
         let mut tx = self.db.begin().await?;
         for job in crashed {
-            sqlx::query(
-                "UPDATE jobs SET crashes = crashes + 1 WHERE id = $1 AND status = 'processing'",
-            )
-            .bind(job.to_string())
-            .execute(&mut *tx)
-            .await?;
+            crashes::count(&mut tx, *job, engine, now).await?;
         }
         let aside: Vec<String> = sqlx::query_scalar(
             "UPDATE jobs SET status = 'failed', completed_at = $1, error = $2, suspect = 0, \
              lease_owner = NULL, lease_token = NULL, lease_until = NULL, lease_boot = NULL \
-             WHERE status = 'processing' AND crashes >= $3 RETURNING id",
+             WHERE status = 'processing' AND EXISTS (SELECT 1 FROM job_inputs i \
+             JOIN blobs b ON b.id = i.blob_id JOIN crashes c ON c.sha256 = b.sha256 \
+             WHERE i.job_id = jobs.id AND i.position = 0 AND c.engine = $4 AND c.crashes >= $3) \
+             RETURNING id",
         )
         .bind(now)
         .bind(serde_json::to_string(set_aside)?)
         .bind(CRASHES_MAX)
+        .bind(engine)
         .fetch_all(&mut *tx)
         .await?;
         let again: Vec<String> = sqlx::query_scalar(
