@@ -207,8 +207,8 @@ mod tests {
 
     #[test]
     fn a_setting_that_is_not_built_stops_the_start() {
-        let error = load(&[("DISK_QUOTA_MB", "1")]).expect_err("not built");
-        assert!(error.0.starts_with("DISK_QUOTA_MB is not built yet"));
+        let error = load(&[("STORAGE_URL", "s3://bucket")]).expect_err("not built");
+        assert!(error.0.starts_with("STORAGE_URL is not built yet"));
     }
 
     #[test]
