@@ -33,7 +33,8 @@ use super::request::origin::{self, Peer, TrustedProxies};
 use super::response::body::{Body, empty, redirect};
 use super::response::headers::{Scheme, secure};
 use super::site::{Site, SiteAccess};
-use crate::auth::{Auth, Caller, Credentials, Principal};
+use crate::auth::{Auth, Caller, Credentials, Principal, Scope};
+use crate::base::UserId;
 use crate::base::clock::rfc3339;
 use crate::db::Database;
 use crate::jobs::Jobs;
@@ -437,6 +438,12 @@ impl Server {
         self.0.settings.site.as_ref()
     }
 
+    /// Whether what a request was known by is still good for the same account.
+    pub(super) async fn is_still(&self, call: &Pass, user: UserId, scope: Scope) -> bool {
+        let found = self.principal(&call.headers, call.scheme, call.client).await;
+        found.is_ok_and(|caller| caller.user == user && caller.scopes.contains(scope))
+    }
+
     async fn principal(
         &self,
         headers: &HeaderMap,
@@ -485,7 +492,22 @@ impl Server {
     }
 }
 
+/// What a request was let in by, for an answer that goes on for long.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    headers: HeaderMap,
+    scheme: Scheme,
+    client: Option<IpAddr>,
+}
+
 impl Call {
+    /// What it was let in by.
+    #[must_use]
+    pub(super) fn pass(&self) -> Pass {
+        let client = self.client.as_deref().and_then(|address| address.parse().ok());
+        Pass { headers: self.head.headers.clone(), scheme: self.scheme, client }
+    }
+
     /// Who calls.
     ///
     /// # Errors
@@ -553,7 +575,7 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, AssembleError> {
     let methods =
         [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let mut asked = vec![AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE];
-    asked.extend(named(&["x-api-key", "x-requested-with", "idempotency-key"]));
+    asked.extend(named(&["x-api-key", "x-requested-with", "idempotency-key", "last-event-id"]));
     asked.extend(named(&[
         "tus-resumable",
         "upload-length",
@@ -566,6 +588,7 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, AssembleError> {
     let mut told = vec![LOCATION, ETAG, RETRY_AFTER, CONTENT_DISPOSITION];
     told.extend(named(&[
         "x-request-id",
+        "idempotent-replayed",
         "tus-resumable",
         "tus-version",
         "tus-extension",

@@ -1,4 +1,4 @@
-//! Changing: stop, try again, remove.
+//! Changing: stop, try again, remove. What was begun is done to its end, whoever hangs up meanwhile.
 
 use super::error::JobsError;
 use super::model::{Job, Status};
@@ -14,22 +14,27 @@ impl Jobs {
     /// `Conflict` when it has ended, and those of [`Self::get`].
     pub async fn cancel(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<Job, JobsError> {
         self.get(asker, id).await?;
-        match self.0.store.cancel(id, asker, by, self.now()).await? {
-            Ended::Before => {
-                return Err(JobsError::Conflict(
-                    "It has ended already, so it cannot be cancelled.",
-                ));
+        let (this, author) = (self.clone(), by.author());
+        to_its_end(async move {
+            match this.0.store.cancel(id, asker, author.by(), this.now()).await? {
+                Ended::Before => {
+                    return Err(JobsError::Conflict(
+                        "It has ended already, so it cannot be cancelled.",
+                    ));
+                }
+                Ended::Now(None) => this.0.line_moved.notify_one(),
+                Ended::Now(Some(lease)) => this.0.live.stop(&lease, StopReason::Cancelled),
             }
-            Ended::Now(None) => self.0.line_moved.notify_one(),
-            Ended::Now(Some(lease)) => self.0.live.stop(&lease, StopReason::Cancelled),
-        }
-        self.get(asker, id).await
+            this.get(asker, id).await
+        })
+        .await
     }
 
     /// Puts a failed or cancelled job back into the line, from the source that is here.
     ///
     /// # Errors
-    /// `Conflict` when it is neither, `SourceGone`, `QueueFull`, and those of [`Self::get`].
+    /// `Conflict` when it is neither, `SourceGone`, `SetAside`, `QueueFull`, and those of
+    /// [`Self::get`].
     pub async fn retry(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<Job, JobsError> {
         let job = self.get(asker, id).await?;
         if !job.status.may_become(Status::Queued) || !job.status.is_final() {
@@ -42,11 +47,16 @@ impl Jobs {
             return Err(JobsError::SetAside);
         }
         let limits = self.limits(asker).await?;
-        if !self.0.store.retry(id, asker, &limits, by, self.now()).await? {
-            return Err(JobsError::Conflict("Only a failed or cancelled job can be tried again."));
-        }
-        self.has_grown();
-        self.get(asker, id).await
+        let (this, author) = (self.clone(), by.author());
+        to_its_end(async move {
+            if !this.0.store.retry(id, asker, &limits, author.by(), this.now()).await? {
+                let why = "Only a failed or cancelled job can be tried again.";
+                return Err(JobsError::Conflict(why));
+            }
+            this.has_grown();
+            this.get(asker, id).await
+        })
+        .await
     }
 
     /// Stops a job if it runs, and removes it with its files.
@@ -55,12 +65,17 @@ impl Jobs {
     /// Those of [`Self::get`], or what the database or the file system says.
     pub async fn delete(&self, asker: UserId, by: By<'_>, id: JobId) -> Result<(), JobsError> {
         self.get(asker, id).await?;
-        let (lease, keys) = self.0.store.delete(id, asker, None, by, self.now()).await?;
-        match lease {
-            Some(lease) => self.0.live.stop(&lease, StopReason::Cancelled),
-            None => self.0.line_moved.notify_one(),
-        }
-        self.0.files.delete(keys).await
+        let (this, author) = (self.clone(), by.author());
+        to_its_end(async move {
+            let (lease, keys) =
+                this.0.store.delete(id, asker, None, author.by(), this.now()).await?;
+            match lease {
+                Some(lease) => this.0.live.stop(&lease, StopReason::Cancelled),
+                None => this.0.line_moved.notify_one(),
+            }
+            this.0.files.delete(keys).await
+        })
+        .await
     }
 
     /// Removes a job whose time is over, if nobody has it tried again meanwhile.
@@ -69,4 +84,11 @@ impl Jobs {
         let (_, keys) = self.0.store.delete(id, owner, Some(since), by, self.now()).await?;
         self.0.files.delete(keys).await
     }
+}
+
+/// Does what a request has begun on a task of its own: the request's ends with its connection.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, JobsError>> + Send + 'static,
+) -> Result<T, JobsError> {
+    tokio::spawn(work).await.map_err(|error| JobsError::Internal(error.to_string()))?
 }

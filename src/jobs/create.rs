@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::admission::{self, Admitted, OptionPairs};
+use super::change::to_its_end;
 use super::error::JobsError;
 use super::exec;
 use super::intake::{Incoming, Received, blocking};
@@ -38,19 +39,45 @@ impl Jobs {
     /// # Errors
     /// `Draining`, `TooLarge` (when the length is told), `QueueFull`, `DiskFull`.
     pub async fn admit(&self, length: Option<u64>) -> Result<(), JobsError> {
-        if self.is_draining() {
-            return Err(JobsError::Draining);
-        }
-        let limit = self.0.settings.max_upload;
-        if length.is_some_and(|bytes| bytes > limit.0.saturating_add(FORM_OVERHEAD)) {
-            return Err(JobsError::TooLarge(limit));
-        }
+        self.check_length(length)?;
         if self.0.store.waiting().await? >= self.0.settings.queue_limit {
             return Err(JobsError::QueueFull(self.0.settings.queue_limit));
         }
         let storage = self.0.files.storage().clone();
         let has_room = blocking(move || storage.has_room(length.unwrap_or(0))).await?;
-        if has_room { Ok(()) } else { Err(JobsError::DiskFull) }
+        let fits = self.fits_quota(length.unwrap_or(0)).await?;
+        if has_room && fits { Ok(()) } else { Err(JobsError::DiskFull) }
+    }
+
+    fn check_length(&self, length: Option<u64>) -> Result<(), JobsError> {
+        if self.is_draining() {
+            return Err(JobsError::Draining);
+        }
+        let limit = self.0.settings.max_upload;
+        match length.is_some_and(|bytes| bytes > limit.0.saturating_add(FORM_OVERHEAD)) {
+            true => Err(JobsError::TooLarge(limit)),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether so many bytes more fit beside what waits and runs: ended jobs make room, others do not.
+    async fn fits_quota(&self, bytes: u64) -> Result<bool, JobsError> {
+        let Some(quota) = self.0.settings.quota else { return Ok(true) };
+        Ok(self.0.store.open_bytes().await?.saturating_add(bytes) <= quota.0)
+    }
+
+    /// Whether a request that was made before under this key may come again: it makes nothing new.
+    ///
+    /// # Errors
+    /// `Draining`, `TooLarge`, or what the database says.
+    pub async fn admit_again(
+        &self,
+        key: &KeyInUse,
+        length: Option<u64>,
+    ) -> Result<bool, JobsError> {
+        self.check_length(length)?;
+        let (owner, key) = key.entry();
+        self.0.store.knows_key(owner, key).await
     }
 
     /// Whether a file that becomes a job may come now: what [`Self::admit`] asks, and the owner's plan.
@@ -114,6 +141,12 @@ impl Jobs {
             key: key.as_str().to_owned(),
             request_hash: order.hash(&options, &given),
         });
+        // Before anything else is looked at: it may be over since, and the plan used up by it.
+        if let Some(replay) = &replay
+            && let Some(before) = self.0.store.made_before(owner, replay, self.now()).await?
+        {
+            return Ok((before, Entered::Before(before)));
+        }
         let (source, file) = match given {
             Given::File(received, filename) => {
                 let admitted = self.judge(&received.head)?;
@@ -158,15 +191,12 @@ impl Jobs {
         };
         // From here on the file is published: a client that hangs up must not stop us half-way.
         let this = self.clone();
-        let (actor, method) = (by.actor.to_owned(), by.method);
-        let address = by.address.map(str::to_owned);
-        let key = order.key;
-        let entering = async move {
+        let (author, key) = (by.author(), order.key);
+        to_its_end(async move {
             let _key = key;
-            let by = By { actor: &actor, method, address: address.as_deref() };
-            this.enter(file, job, by).await
-        };
-        tokio::spawn(entering).await.map_err(|error| JobsError::Internal(error.to_string()))?
+            this.enter(file, job, author.by()).await
+        })
+        .await
     }
 
     async fn enter(
@@ -175,6 +205,13 @@ impl Jobs {
         job: NewJob,
         by: By<'_>,
     ) -> Result<(JobId, Entered), JobsError> {
+        let bytes = match &job.source {
+            Origin::File { bytes, .. } => *bytes,
+            Origin::InputOf(_) | Origin::OutputOf(_) => 0,
+        };
+        if !self.fits_quota(bytes).await? {
+            return Err(JobsError::DiskFull);
+        }
         let mut published = None;
         if let Some((staged, key)) = file {
             let (storage, target) = (self.0.files.storage().clone(), key.clone());

@@ -73,13 +73,21 @@ impl Files {
         Ok(())
     }
 
+    /// Removes what is marked for deletion: a crash or a failure came between.
+    ///
+    /// # Errors
+    /// What the database or the file system says.
+    pub async fn finish_deletions(&self) -> Result<(), JobsError> {
+        self.delete(self.store.doomed_blobs().await?).await
+    }
+
     /// Finishes deletions that a crash cut short, and removes files no row knows. For the start of
     /// a process, before anything new comes in.
     ///
     /// # Errors
     /// What the database or the file system says.
     pub async fn tidy(&self) -> Result<(), JobsError> {
-        self.delete(self.store.doomed_blobs().await?).await?;
+        self.finish_deletions().await?;
         let known: HashSet<String> = self.store.storage_keys().await?.into_iter().collect();
         let storage = self.storage.clone();
         let swept = blocking(move || storage.sweep(&known)).await?;

@@ -103,6 +103,19 @@ impl Jobs {
         Ok(jobs.into_iter().map(|job| self.dated(job)).collect())
     }
 
+    /// Jobs of an owner that have not ended, older than this one, newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn open_jobs(
+        &self,
+        owner: UserId,
+        older_than: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, JobsError> {
+        self.0.store.open_jobs(owner, older_than, limit).await
+    }
+
     /// The number of the last change of any job.
     ///
     /// # Errors

@@ -83,6 +83,11 @@ impl KeysInUse {
 }
 
 impl KeyInUse {
+    /// Whose key it is, and the key.
+    pub(super) fn entry(&self) -> (UserId, &str) {
+        (self.entry.0, &self.entry.1)
+    }
+
     /// The key itself.
     #[must_use]
     pub fn as_str(&self) -> &str {

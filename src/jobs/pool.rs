@@ -17,6 +17,7 @@ use super::service::Jobs;
 use super::store::sqlite::{Claimed, Published, Turn};
 use crate::base::{CancelToken, StopReason};
 use crate::media::failure::{Failure, FailureCode, Stage};
+use crate::media::stage::stopped;
 
 /// A lease holds this long without a renewal.
 const LEASE: Duration = Duration::from_secs(60);
@@ -155,7 +156,7 @@ impl Worker {
             }
         }
         // A job that had to run alone may have held others back; this one may be in line again.
-        self.jobs.wake().notify_one();
+        self.jobs.wake().notify_waiters();
         self.jobs.line_moved().notify_one();
     }
 
@@ -290,16 +291,15 @@ fn given_up(running: &Running, still: Duration) -> Failure {
     let stage = running.progress.snapshot().stage;
     match running.cancel.reason() {
         Some(StopReason::Cancelled) => Failure::new(FailureCode::Cancelled, stage, "Cancelled."),
-        Some(StopReason::TimedOut | StopReason::Interrupted | StopReason::DiskFull) | None => {
-            Failure::new(
-                FailureCode::TimedOut,
-                stage,
-                format!(
-                    "Nothing moved in it for {} seconds: it was given up. The file is damaged, or made to waste time.",
-                    still.as_secs()
-                ),
-            )
-        }
+        Some(reason @ StopReason::DiskFull) => stopped(reason, stage),
+        Some(StopReason::TimedOut | StopReason::Interrupted) | None => Failure::new(
+            FailureCode::TimedOut,
+            stage,
+            format!(
+                "Nothing moved in it for {} seconds: it was given up. The file is damaged, or made to waste time.",
+                still.as_secs()
+            ),
+        ),
     }
 }
 

@@ -42,6 +42,8 @@ async fn round(jobs: &Jobs) -> Result<(), JobsError> {
     jobs.store().forget_old_keys(jobs.now()).await?;
     expire(jobs, age).await?;
     make_room(jobs, age).await?;
+    // What a failed deletion left.
+    jobs.finish_deletions().await?;
     jobs.sweep(ORPHAN_AFTER).await
 }
 
@@ -60,12 +62,14 @@ async fn expire(jobs: &Jobs, age: Age) -> Result<(), JobsError> {
     }
 }
 
+/// Who has just been told that a job has ended gets its result, whatever the quota says.
+const SPARED: i64 = 10 * 60 * 1000;
+
 /// Removes ended jobs, those first that ended first, until what is left fits the quota.
 async fn make_room(jobs: &Jobs, age: Age) -> Result<(), JobsError> {
     let Some(quota) = jobs.settings().quota else { return Ok(()) };
     while jobs.store().all_stored_bytes().await? > quota.0 && !jobs.is_draining() {
-        let Some(oldest) = jobs.store().kept_until(age.age, 1).await?.pop() else {
-            tracing::warn!("what waits and runs alone is more than DISK_QUOTA_MB");
+        let Some(oldest) = jobs.store().kept_until(age.age - SPARED, 1).await?.pop() else {
             return Ok(());
         };
         remove(jobs, &oldest).await?;
@@ -89,6 +93,11 @@ impl Jobs {
         let age = self.0.store.grow_older(&self.0.boot, wall, monotonic).await?;
         *self.0.age.lock().unwrap_or_else(PoisonError::into_inner) = Some(age);
         Ok(age)
+    }
+
+    /// Removes what is marked for deletion.
+    pub(super) async fn finish_deletions(&self) -> Result<(), JobsError> {
+        self.0.files.finish_deletions().await
     }
 
     /// Removes files of this process that no job knows.
@@ -267,17 +276,25 @@ mod tests {
         assert_eq!(house.files(), 3, "it is full and no more than that");
         let waiting = [house.create().await, house.create().await];
         house.round().await;
+        assert_eq!(house.files(), 5, "what has just ended is spared");
+        pass(&hand, SPARED);
+        house.round().await;
         let mut left = Vec::new();
         for job in &ended {
             left.push(house.is_there(*job).await);
         }
         assert_eq!(left, [false, false, true]);
-        let more = [house.create().await, house.create().await];
+        let third = house.create().await;
         house.round().await;
-        assert_eq!(house.files(), 4, "more than the quota waits, and waits on");
-        for job in waiting.iter().chain(&more) {
+        assert_eq!(house.files(), 3, "the last ended one has made room as well");
+        for job in waiting.iter().chain([&third]) {
             assert!(house.is_there(*job).await);
         }
+        let full = house.jobs.admit(Some(1)).await;
+        assert!(
+            matches!(full, Err(JobsError::DiskFull)),
+            "nothing can make room for more: {full:?}"
+        );
     }
 
     #[tokio::test]

@@ -194,7 +194,8 @@ impl Jobs {
     }
 
     pub(super) fn has_grown(&self) {
-        self.0.wake.notify_one();
+        // Not one alone: the worker for newcomers may have to leave it to another.
+        self.0.wake.notify_waiters();
         self.0.line_moved.notify_one();
     }
 

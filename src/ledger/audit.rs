@@ -42,6 +42,22 @@ pub struct By<'a> {
     pub address: Option<&'a str>,
 }
 
+/// Somebody, for work that outlives their request.
+#[derive(Clone, Debug)]
+pub struct Author {
+    actor: String,
+    method: &'static str,
+    address: Option<String>,
+}
+
+impl Author {
+    /// Who does it.
+    #[must_use]
+    pub fn by(&self) -> By<'_> {
+        By { actor: &self.actor, method: self.method, address: self.address.as_deref() }
+    }
+}
+
 impl By<'static> {
     /// Whoever works on the database with our own commands.
     pub const COMMAND_LINE: Self = Self::nobody("command line");
@@ -56,6 +72,16 @@ impl By<'static> {
 }
 
 impl<'a> By<'a> {
+    /// The same, for work that outlives the request.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        Author {
+            actor: self.actor.to_owned(),
+            method: self.method,
+            address: self.address.map(str::to_owned),
+        }
+    }
+
     /// What they do, and on what; `detail` never holds a secret.
     #[must_use]
     pub fn act(&self, action: &'a str, target: &'a str, detail: Value) -> Act<'a> {

@@ -8,6 +8,6 @@ mod chain;
 mod plan;
 mod usage;
 
-pub use audit::{Act, By, Entry, Ledger, Outcome, Selection, Whole};
+pub use audit::{Act, Author, By, Entry, Ledger, Outcome, Selection, Whole};
 pub use plan::{Limits, Plans};
 pub use usage::{Called, Month, Usage, UsageRow, Use};

@@ -210,6 +210,63 @@ fn the_same_request_under_a_key_makes_one_job_and_another_request_none() {
 }
 
 #[test]
+fn a_request_that_was_made_before_is_answered_whatever_has_happened_since() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mill.toml");
+    std::fs::write(&file, "[plans.free]\nconversions = 2\n").expect("a file");
+    let arguments = ["--config", file.to_str().expect("a path")];
+    let server = Server::with_arguments(&arguments, &[]);
+    let ann = server.another("ann@example.org");
+    let take = ann.with("Idempotency-Key", "take");
+    let first = id(&post(&take, JOBS, &[("format", "flac")], 1));
+    ann.wait(&first);
+    let copy = ann.with("Idempotency-Key", "copy");
+    let asked = json!({"input": {"job": first}});
+    let second = id(&post_json(&copy, JOBS, &asked));
+    ann.wait(&second);
+    assert_eq!(post(&ann, JOBS, &[("format", "flac")], 1).status, 402, "the plan is used up");
+    assert_eq!(id(&post(&take, JOBS, &[("format", "flac")], 1)), first);
+    assert_eq!(ann.request("DELETE", &format!("{JOBS}/{first}"), None).status, 204);
+    assert_eq!(id(&post_json(&copy, JOBS, &asked)), second, "its source's job is gone");
+    let gone = post(&take, JOBS, &[("format", "flac")], 1);
+    assert_eq!((gone.status, gone.code().as_str()), (404, "not_found"), "nothing is made anew");
+    let long = json!({"input": {"job": second}, "metadata": {"x": "y".repeat(70_000)}});
+    let refused = post_json(&server.client(), JOBS, &long);
+    assert_eq!((refused.status, refused.code().as_str()), (413, "too_large"));
+}
+
+#[test]
+fn a_deletion_is_done_though_its_client_hangs_up() {
+    use std::io::Write as _;
+    let server = Server::start();
+    let client = server.client();
+    let jobs: Vec<String> =
+        (0..30).map(|_| id(&post(&client, JOBS, &[("format", "flac")], 1))).collect();
+    jobs.iter().for_each(|job| drop(client.wait(job)));
+    for job in &jobs {
+        let key = crate::support::server::KEY;
+        let head = format!("DELETE {JOBS}/{job} HTTP/1.1\r\nHost: x\r\nx-api-key: {key}\r\n\r\n");
+        let mut stream = client.connect();
+        stream.write_all(head.as_bytes()).expect("sent");
+        std::thread::sleep(Duration::from_micros(600));
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+    }
+    // Those that were begun are done to their end: no file without its job.
+    crate::support::wait_for("files and jobs agree", 20, || {
+        let left = client.get(&format!("{JOBS}?limit=500")).json()["total"].as_u64();
+        left == Some(server.files().len() as u64 / 2)
+    });
+    let megabytes = client.get("/api/v1/usage").json()["storage_mb"]["used"].as_f64();
+    let bytes: u64 = server
+        .files()
+        .iter()
+        .map(|file| std::fs::metadata(file).map_or(0, |data| data.len()))
+        .sum();
+    let there = (bytes as f64 / f64::from(1 << 20) * 10.0).round() / 10.0;
+    assert_eq!(megabytes, Some(there));
+}
+
+#[test]
 fn a_hundred_at_once_under_one_key_are_one_job() {
     let server = Server::with(&[("RATE_LIMIT_PER_MINUTE", "0")]);
     let client = server.client().with("Idempotency-Key", "storm");

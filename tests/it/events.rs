@@ -181,6 +181,99 @@ fn who_comes_while_jobs_run_is_told_of_them() {
 }
 
 #[test]
+fn who_comes_back_is_told_of_progress_whatever_else_goes_on() {
+    let server = Server::with(&[("WORKERS", "1")]);
+    let client = server.client();
+    let running = submit(&client, 1800, &LONG);
+    crate::support::wait_for("it runs", 30, || client.status(&running)["status"] == "processing");
+    let mut stream = listen(&client, "/api/v1/events", None);
+    let seen = loop {
+        let event = stream.next().expect("an event");
+        if event.name == "progress" {
+            break client.get(&format!("/api/v1/jobs/{running}")).json();
+        }
+    };
+    assert_eq!(seen["status"], "processing");
+    drop(stream);
+    // Somebody else's jobs come and go all the time.
+    let bob = server.another("bob@example.org");
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Acquire) {
+                submit(&bob, 1, &[]);
+            }
+        });
+        let mut stream = listen(&client, "/api/v1/events", Some(1));
+        let started = Instant::now();
+        let mut progress = 0;
+        while progress < 6 {
+            progress += u32::from(stream.next().is_some_and(|event| event.name == "progress"));
+        }
+        over.store(true, std::sync::atomic::Ordering::Release);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    });
+    client.post(&format!("/api/v1/jobs/{running}/cancel"));
+}
+
+#[test]
+fn a_key_that_is_revoked_hears_no_more() {
+    let server = Server::start();
+    let made = r#"{"name": "listener", "scopes": ["jobs:read", "jobs:write"]}"#;
+    let made = server.client().request(
+        "POST",
+        "/api/v1/keys",
+        Some(("application/json", made.as_bytes())),
+    );
+    let (id, key) = (made.json()["id"].clone(), made.json()["key"].clone());
+    let client = Client::new(&server.address, key.as_str());
+    let mut stream = listen(&client, "/api/v1/events", None);
+    let revoked = server.client().request(
+        "DELETE",
+        &format!("/api/v1/keys/{}", id.as_str().expect("an id")),
+        None,
+    );
+    assert_eq!(revoked.status, 204);
+    let started = Instant::now();
+    while stream.next().is_some() {}
+    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+}
+
+#[test]
+fn every_job_that_waits_is_told_of_however_many() {
+    let server = Server::with(&[("WORKERS", "1")]);
+    let client = server.client();
+    let gate = submit(&client, 1800, &LONG);
+    crate::support::wait_for("it runs", 30, || client.status(&gate)["status"] == "processing");
+    let first = submit(&client, 1, &[]);
+    let copied = format!(r#"{{"input": {{"job": "{first}"}}}}"#);
+    for _ in 0..229 {
+        let answer =
+            client.request("POST", "/api/v1/jobs", Some(("application/json", copied.as_bytes())));
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    let mut stream = listen(&client, "/api/v1/events", None);
+    let mut told = std::collections::BTreeSet::new();
+    while told.len() < 231 {
+        let event = stream.next().expect("an event");
+        if event.name == "state" {
+            told.insert(event.data["id"].to_string());
+        }
+    }
+    // A change that was missed is told to who comes back, page by page.
+    let mut stream = listen(&client, "/api/v1/events", Some(0));
+    let mut again = std::collections::BTreeSet::new();
+    while again.len() < 231 {
+        let event = stream.next().expect("an event");
+        if event.name == "state" {
+            again.insert(event.data["id"].to_string());
+        }
+    }
+    assert_eq!(told, again);
+    client.post(&format!("/api/v1/jobs/{gate}/cancel"));
+}
+
+#[test]
 fn a_stream_ends_with_the_server_and_with_its_job() {
     let mut server = Server::start();
     let client = server.client();

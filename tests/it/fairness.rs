@@ -116,3 +116,26 @@ fn totals_are_what_lists_hold_whatever_happens() {
     assert_eq!(["done", "queued", "processing"].map(count), [json!(4), json!(0), json!(0)]);
     assert_eq!(client.get("/api/v1/jobs").json()["total"], 4);
 }
+
+#[test]
+fn an_idle_server_begins_at_once() {
+    let server = Server::with(&[("WORKERS", "1")]);
+    let client = server.client();
+    let mut waits: Vec<i64> = (0..15)
+        .map(|_| {
+            let job = submit(&client, 1, &[]);
+            let job = client.wait(&job)["job"].clone();
+            let at = |name: &str| job[name].as_str().map(milliseconds).expect("a time");
+            at("started_at") - at("created_at")
+        })
+        .collect();
+    waits.sort_unstable();
+    // A worker that is not woken looks once a second.
+    assert!(waits[waits.len() * 4 / 5] < 300, "{waits:?}");
+}
+
+/// The milliseconds of a time within its hour; jobs of this test are not that old.
+fn milliseconds(time: &str) -> i64 {
+    let number = |from: usize, to: usize| time[from..to].parse::<i64>().expect("a number");
+    (number(14, 16) * 60 + number(17, 19)) * 1000 + number(20, 23)
+}

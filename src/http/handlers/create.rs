@@ -8,6 +8,7 @@ use hyper::body::Incoming as RequestBody;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::base::UserId;
 use crate::http::error::Problem;
 use crate::http::request::form;
 use crate::http::request::json as json_body;
@@ -70,7 +71,7 @@ pub(super) async fn create(
     let key = key(server, call)?;
     let (order, given) = if is_form(&call.head.headers) {
         let length = announced_length(&call.head.headers);
-        server.jobs().admit_job(owner, length).await.map_err(closing)?;
+        admit(server, owner, key.as_ref(), length).await.map_err(closing)?;
         let mut fields = options;
         let headers = &call.head.headers;
         let check = |fields: &Fields| of_form(fields.clone(), None).map(drop);
@@ -81,7 +82,7 @@ pub(super) async fn create(
             let detail = "This takes multipart/form-data with a file, or application/json.";
             return Err(Problem::new("not_json", detail).closing());
         }
-        server.jobs().admit_job(owner, Some(0)).await.map_err(closing)?;
+        admit(server, owner, key.as_ref(), Some(0)).await.map_err(closing)?;
         of_json(options, json_body::read(call, body).await?, key)?
     };
     let (id, entered) = server.jobs().create(owner, call.by()?, order, given).await?;
@@ -102,6 +103,21 @@ pub(super) async fn create(
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Whether it may come: what was asked for before under its key always may.
+async fn admit(
+    server: &Server,
+    owner: UserId,
+    key: Option<&KeyInUse>,
+    length: Option<u64>,
+) -> Result<(), JobsError> {
+    if let Some(key) = key
+        && server.jobs().admit_again(key, length).await?
+    {
+        return Ok(());
+    }
+    server.jobs().admit_job(owner, length).await
 }
 
 /// How long the answer is to wait, and the options that stand in the address.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming as RequestBody;
 use serde::de::DeserializeOwned;
 
@@ -39,7 +39,11 @@ pub async fn read<T: DeserializeOwned>(call: &Call, body: RequestBody) -> Result
     let collected = tokio::time::timeout(TIME, Limited::new(body, limit).collect()).await;
     let bytes = collected
         .map_err(|_| Problem::new("client_too_slow", "The body did not arrive in time.").closing())?
-        .map_err(|_| Problem::new("bad_request", "The body is cut off or too long.").closing())?
+        .map_err(|error| match error.is::<LengthLimitError>() {
+            true => Problem::new("too_large", format!("This takes at most {limit} bytes.")),
+            false => Problem::new("body_cut_off", "The body broke off before its end."),
+        })
+        .map_err(Problem::closing)?
         .to_bytes();
     // A list would be taken for the fields in their order.
     let object: serde_json::Result<serde_json::Map<_, _>> = serde_json::from_slice(&bytes);

@@ -121,6 +121,22 @@ impl Store {
         Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
+    /// Bytes of the sources of jobs that have not ended.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn open_bytes(&self) -> Result<u64, JobsError> {
+        let bytes: i64 = sqlx::query_scalar(
+            "SELECT coalesce(sum(b.bytes), 0) FROM (SELECT DISTINCT i.blob_id FROM jobs j \
+             JOIN job_inputs i ON i.job_id = j.id WHERE j.status IN ('receiving', 'queued', 'processing') \
+             AND j.owner_id IN (SELECT owner_id FROM job_counts WHERE jobs > 0 \
+             AND status IN ('receiving', 'queued', 'processing'))) open JOIN blobs b ON b.id = open.blob_id",
+        )
+        .fetch_one(self.db.reader())
+        .await?;
+        Ok(u64::try_from(bytes).unwrap_or(0))
+    }
+
     /// Forgets what clients called their requests more than a day ago; a clock that was set back
     /// keeps none for ever.
     ///

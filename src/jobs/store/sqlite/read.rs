@@ -192,6 +192,31 @@ impl Store {
         complete_all(rows, &mut connection).await
     }
 
+    /// Jobs of an owner that have not ended, older than this one, newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn open_jobs(
+        &self,
+        owner: UserId,
+        older_than: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, JobsError> {
+        let mut connection = self.db.reader().acquire().await?;
+        let rows: Vec<JobRow> = sqlx::query_as(concat!(
+            many!(),
+            "WHERE j.id IN (SELECT id FROM jobs WHERE owner_id = $1 \
+             AND status IN ('receiving', 'queued', 'processing') AND ($2 IS NULL OR id < $2) \
+             ORDER BY id DESC LIMIT $3) ORDER BY j.id DESC"
+        ))
+        .bind(owner.to_string())
+        .bind(older_than.map(|id| id.to_string()))
+        .bind(limit)
+        .fetch_all(&mut *connection)
+        .await?;
+        complete_all(rows, &mut connection).await
+    }
+
     /// The number of the last change of any job.
     ///
     /// # Errors

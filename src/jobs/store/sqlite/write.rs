@@ -172,6 +172,37 @@ impl Store {
         Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
+    /// The job that the same request made before.
+    ///
+    /// # Errors
+    /// `KeyReused`, or what the database says.
+    pub async fn made_before(
+        &self,
+        owner: UserId,
+        replay: &Replay,
+        now: i64,
+    ) -> Result<Option<JobId>, JobsError> {
+        let mut tx = self.db.begin().await?;
+        let before = found_before(&mut tx, &owner.to_string(), replay, now).await?;
+        tx.rollback().await?;
+        Ok(before)
+    }
+
+    /// Whether a request has been made under this key.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn knows_key(&self, owner: UserId, key: &str) -> Result<bool, JobsError> {
+        let known: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM idempotency_keys WHERE owner_id = $1 AND key = $2",
+        )
+        .bind(owner.to_string())
+        .bind(key)
+        .fetch_one(self.db.reader())
+        .await?;
+        Ok(known > 0)
+    }
+
     /// Enters a job into the line, with its source, unless `queue_limit` jobs wait already. A request
     /// that was made before under the same key is not done again.
     ///
@@ -188,7 +219,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let (id, owner) = (job.id.to_string(), job.owner.to_string());
         if let Some(replay) = &job.replay
-            && let Some(before) = made_before(&mut tx, &owner, replay, job.created_at).await?
+            && let Some(before) = found_before(&mut tx, &owner, replay, job.created_at).await?
         {
             return Ok(Entered::Before(before));
         }
@@ -455,7 +486,7 @@ async fn source_of(
 }
 
 /// The job that the same request made before; a key that has grown too old is forgotten.
-async fn made_before(
+async fn found_before(
     tx: &mut Transaction<'static, Sqlite>,
     owner: &str,
     replay: &Replay,
