@@ -21,10 +21,11 @@ use crate::base::{Clock, JobId, Secret, clock, hex};
 use crate::config::{Address, Config};
 use crate::db::Database;
 use crate::http::{self, Listener, Server};
-use crate::jobs::{Executor, Jobs, Pool, retention, store::Store};
+use crate::jobs::{Executor, Jobs, Pool, hooks, retention, store::Store};
 use crate::ledger::{By, Usage};
 use crate::media::cores::Cores;
 use crate::media::crash::CrashRecord;
+use crate::outbound::Client;
 use crate::storage::LocalStorage;
 
 /// Files that connections, conversions and the database have open at the most.
@@ -60,6 +61,7 @@ pub struct App {
     listeners: Vec<Listener>,
     server: Server,
     pool: Pool,
+    teller: Client,
     database: Database,
     _locks: [File; 2],
 }
@@ -119,6 +121,8 @@ impl App {
         };
         let server = Server::new(config.http.clone(), auth, jobs.clone(), database.clone())
             .map_err(|error| StartError(error.to_string()))?;
+        let teller =
+            hooks::client(&config.jobs.hooks).map_err(|error| cannot("webhooks", error))?;
         let listeners = listen(&config.listen).await?;
         let executor = Executor::new(
             storage,
@@ -139,6 +143,7 @@ impl App {
             listeners,
             server,
             pool,
+            teller,
             database,
             _locks: [data_lock, database_lock],
         })
@@ -149,6 +154,7 @@ impl App {
     pub async fn run(self, stop: CancellationToken) {
         let (jobs, auth) = (self.server.jobs().clone(), self.server.auth().clone());
         let keeping = tokio::spawn(retention::keep(jobs.clone()));
+        let telling = tokio::spawn(hooks::send(jobs.clone(), self.teller));
         let draining = async {
             stop.cancelled().await;
             tracing::info!("stopping");
@@ -159,6 +165,9 @@ impl App {
             http::serve(self.listeners, self.server.clone(), stop.clone(), GRACE),
             draining
         );
+        if telling.await.is_err() {
+            tracing::error!("nobody has sent webhooks");
+        }
         if keeping.await.is_err() {
             tracing::error!("nobody has looked after what is kept");
         }

@@ -162,6 +162,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("SESSION_IDLE_HOURS", "2", "a session that is not used ends after so long"),
     plain("SIGNED_URL_TTL_SECONDS", "300", "life of a link to a result"),
     plain(
+        "OUTBOUND_ALLOW_PRIVATE",
+        "false",
+        "`true`: webhooks may reach this machine and its private network",
+    ),
+    plain(
         "RATE_LIMIT_PER_MINUTE",
         "600",
         "requests of an account, or of an address that is not signed in; `0` for any number",

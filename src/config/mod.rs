@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use crate::base::{ByteSize, Secret};
 use crate::jobs::admission::AllowedTypes;
+use crate::jobs::hooks;
 use crate::ledger::Plans;
 use crate::media::limits::{Limits, MetadataLimits};
+use crate::outbound::Reach;
 use crate::{auth, http, jobs, observe, storage};
 use layers::Layers;
-use values::Values;
+use values::{Values, refused};
 
 /// Everything a server is started with.
 #[derive(Clone, Debug)]
@@ -109,6 +111,16 @@ impl Config {
                 quota: Some(values.number("DISK_QUOTA_MB", 0, 1 << 30)?)
                     .filter(|mebi| *mebi > 0)
                     .map(ByteSize::mebi),
+                hooks: hooks::Settings {
+                    reach: match values.text("OUTBOUND_ALLOW_PRIVATE").as_deref() {
+                        Some("true") => Reach::Anywhere,
+                        Some("false") | None => Reach::Public,
+                        Some(other) => {
+                            return Err(refused("OUTBOUND_ALLOW_PRIVATE", other, "true or false"));
+                        }
+                    },
+                    origin: values.origins("PUBLIC_URL")?.into_iter().next(),
+                },
                 allowed_types: values
                     .list("ALLOWED_UPLOAD_TYPES")
                     .map_or(AllowedTypes::AnySound, AllowedTypes::Only),

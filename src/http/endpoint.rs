@@ -71,6 +71,14 @@ pub enum Endpoint {
     Formats,
     /// What is in a file, and what would be made of it.
     Probe,
+    /// Who is told of own jobs' ends.
+    ListWebhooks,
+    /// Tells one more.
+    CreateWebhook,
+    /// Tells one no more.
+    RemoveWebhook,
+    /// What was sent by webhooks.
+    Deliveries,
     /// Own keys.
     ListKeys,
     /// Makes a key.
@@ -150,7 +158,7 @@ const fn row(endpoint: Endpoint, method: Method, path: &'static str) -> Row {
 }
 
 /// Every endpoint there is; what is not listed is refused.
-pub const TABLE: [Row; 49] = [
+pub const TABLE: [Row; 53] = [
     row(Endpoint::Home, Method::GET, "/"),
     row(Endpoint::UploadPage, Method::GET, "/upload"),
     row(Endpoint::Upload, Method::POST, "/upload"),
@@ -183,6 +191,10 @@ pub const TABLE: [Row; 49] = [
     row(Endpoint::Events, Method::GET, "/api/v1/events"),
     row(Endpoint::Formats, Method::GET, "/api/v1/formats"),
     row(Endpoint::Probe, Method::POST, "/api/v1/probe"),
+    row(Endpoint::ListWebhooks, Method::GET, "/api/v1/webhooks"),
+    row(Endpoint::CreateWebhook, Method::POST, "/api/v1/webhooks"),
+    row(Endpoint::RemoveWebhook, Method::DELETE, "/api/v1/webhooks/{id}"),
+    row(Endpoint::Deliveries, Method::GET, "/api/v1/webhooks/deliveries"),
     row(Endpoint::ListKeys, Method::GET, "/api/v1/keys"),
     row(Endpoint::CreateKey, Method::POST, "/api/v1/keys"),
     row(Endpoint::RevokeKey, Method::DELETE, "/api/v1/keys/{id}"),
@@ -246,6 +258,10 @@ impl Endpoint {
             Self::ListKeys
             | Self::CreateKey
             | Self::RevokeKey
+            | Self::ListWebhooks
+            | Self::CreateWebhook
+            | Self::RemoveWebhook
+            | Self::Deliveries
             | Self::ChangeMe
             | Self::ChangePassword
             | Self::ListSessions
@@ -301,6 +317,10 @@ impl Endpoint {
             | Self::ArtifactFile
             | Self::Waveform
             | Self::Formats
+            | Self::ListWebhooks
+            | Self::CreateWebhook
+            | Self::RemoveWebhook
+            | Self::Deliveries
             | Self::ListKeys
             | Self::CreateKey
             | Self::RevokeKey

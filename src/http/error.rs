@@ -206,6 +206,7 @@ impl From<JobsError> for Problem {
             JobsError::NotReady(_) => Self::new("not_ready", text),
             JobsError::SourceGone => Self::new("input_gone", text),
             JobsError::SetAside => Self::new("quarantined", text),
+            JobsError::Hook(_) => Self::new("option_invalid", text),
             JobsError::KeyReused => Self::new("idempotency_key_reused", text),
             JobsError::KeyInUse => {
                 Self::new("idempotency_key_in_use", text).with_header(RETRY_AFTER, RETRY_AT_ONCE)

@@ -136,6 +136,8 @@ impl Jobs {
         given: Given,
     ) -> Result<(JobId, Entered), JobsError> {
         let options = admission::options_json(&order.options)?;
+        let hook = order.hook.clone().map(|hook| hook.checked(self.settings().hooks.reach));
+        let hook = hook.transpose()?;
         let id = JobId::generate();
         let replay = order.key.as_ref().map(|key| Replay {
             key: key.as_str().to_owned(),
@@ -185,6 +187,7 @@ impl Jobs {
             source,
             priority: order.priority,
             metadata: Value::Object(order.metadata).to_string(),
+            hook: hook.map(|hook| hook.to_json().to_string()),
             replay,
             created_at: self.now(),
             endpoint: order.endpoint,

@@ -30,6 +30,9 @@ pub enum JobsError {
     /// The content has crashed the decoder too often.
     #[error("{SET_ASIDE}")]
     SetAside,
+    /// A webhook that cannot be; why.
+    #[error("{0}")]
+    Hook(String),
     /// The client's key for its request names another request.
     #[error("This Idempotency-Key was used for another request; take a new one.")]
     KeyReused,

@@ -9,6 +9,7 @@ mod create;
 pub mod error;
 pub mod exec;
 pub mod files;
+pub mod hooks;
 pub mod intake;
 mod line;
 pub mod live;

@@ -7,6 +7,7 @@ use ring::digest;
 use serde_json::{Map, Value, json};
 
 use super::error::JobsError;
+use super::hooks::Hook;
 use super::intake::Received;
 use crate::base::{JobId, UserId, hex};
 
@@ -19,6 +20,8 @@ pub struct Order {
     pub priority: i64,
     /// The owner's own notes; at most [`METADATA_BYTES`] as JSON.
     pub metadata: Map<String, Value>,
+    /// Who is told of its end, beside the account's own.
+    pub hook: Option<Hook>,
     /// The client's name for this request, if it is to be carried out only once.
     pub key: Option<KeyInUse>,
     /// By which address it was asked for.
@@ -45,7 +48,7 @@ impl Order {
     /// An order of `options` alone.
     #[must_use]
     pub fn of(options: Vec<(String, String)>, endpoint: &'static str) -> Self {
-        Self { options, priority: 0, metadata: Map::new(), key: None, endpoint }
+        Self { options, priority: 0, metadata: Map::new(), hook: None, key: None, endpoint }
     }
 
     /// Covers all that is asked for: two requests of the same hash ask for the same.
@@ -55,7 +58,8 @@ impl Order {
             Given::InputOf(job) => json!({"input_of": job.to_string()}),
             Given::OutputOf(job) => json!({"output_of": job.to_string()}),
         };
-        let asked = json!([options, self.priority, self.metadata, source]).to_string();
+        let hook = self.hook.as_ref().map(Hook::to_json);
+        let asked = json!([options, self.priority, self.metadata, source, hook]).to_string();
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, asked.as_bytes()).as_ref());
         hash

@@ -156,6 +156,7 @@ mod tests {
             limits: Limits::default(),
             retention: Some(Duration::from_secs(10 * 3600)),
             quota,
+            hooks: crate::jobs::hooks::Settings::default(),
             allowed_types: AllowedTypes::AnySound,
         };
         let storage = LocalStorage::open(places, "test").expect("a storage");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::admission::AllowedTypes;
+use super::hooks;
 use crate::base::ByteSize;
 use crate::media::Limits;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub retention: Option<Duration>,
     /// Sources and results together; the oldest ended jobs make room.
     pub quota: Option<ByteSize>,
+    /// How others are told of ended jobs.
+    pub hooks: hooks::Settings,
     /// Contents that are taken.
     pub allowed_types: AllowedTypes,
 }

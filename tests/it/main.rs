@@ -45,3 +45,4 @@ mod site;
 mod smuggling;
 mod usage;
 mod waveform;
+mod webhooks;

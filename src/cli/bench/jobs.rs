@@ -133,6 +133,7 @@ async fn enqueue(store: &Store, owner: UserId) -> Result<(), JobsError> {
         },
         priority: 0,
         metadata: String::from("{}"),
+        hook: None,
         replay: None,
         created_at: Clock::default().wall_ms(),
         endpoint: "/upload",

@@ -17,6 +17,7 @@ use crate::http::response::body::{Body, json};
 use crate::http::response::job::job_object;
 use crate::http::service::{Call, Server};
 use crate::jobs::admission::check_options;
+use crate::jobs::hooks::Hook;
 use crate::jobs::order::{KeyInUse, METADATA_BYTES, PRIORITIES};
 use crate::jobs::store::sqlite::Entered;
 use crate::jobs::{Given, JobsError, Order};
@@ -46,6 +47,17 @@ struct Asked {
     priority: Value,
     #[serde(default)]
     metadata: Value,
+    #[serde(default)]
+    webhook: Option<Told>,
+}
+
+/// Who is told of the job's end.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    url: String,
+    #[serde(default)]
+    template: Option<Value>,
 }
 
 /// Where the source is.
@@ -156,6 +168,8 @@ fn of_form(fields: Fields, key: Option<KeyInUse>) -> Result<Order, Problem> {
             "type" => check_type(&value)?,
             "priority" if value.is_empty() => {}
             "priority" => order.priority = priority(value.parse().ok())?,
+            "webhook_url" if value.is_empty() => {}
+            "webhook_url" => order.hook = Some(Hook { url: value, template: None }),
             "metadata" if value.is_empty() => {}
             "metadata" => {
                 let notes = serde_json::from_str(&value).unwrap_or_default();
@@ -196,6 +210,7 @@ fn of_json(
     if !asked.metadata.is_null() {
         order.metadata = metadata(asked.metadata)?;
     }
+    order.hook = asked.webhook.map(|Told { url, template }| Hook { url, template });
     check_options(&order.options)?;
     Ok((order, given(asked.input)?))
 }

@@ -22,6 +22,7 @@ mod tokens;
 mod usage;
 mod users;
 mod waveform;
+mod webhooks;
 
 use http::Response;
 use hyper::body::Incoming as RequestBody;
@@ -70,6 +71,10 @@ pub async fn dispatch(
         Endpoint::Waveform => waveform::get(server, &call).await,
         Endpoint::Formats => formats::catalogue(server, &call),
         Endpoint::Probe => probe::look(server, &call, body).await,
+        Endpoint::ListWebhooks => webhooks::list(server, &call).await,
+        Endpoint::CreateWebhook => webhooks::create(server, &call, body).await,
+        Endpoint::RemoveWebhook => webhooks::remove(server, &call).await,
+        Endpoint::Deliveries => webhooks::deliveries(server, &call).await,
         Endpoint::ListKeys => keys::list(server, &call).await,
         Endpoint::CreateKey => keys::create(server, &call, body).await,
         Endpoint::RevokeKey => keys::revoke(server, &call).await,

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod fill;
+mod hooks;
 mod keep;
 mod lease;
 mod log;
@@ -10,6 +11,7 @@ mod write;
 
 use sqlx::{Sqlite, Transaction};
 
+pub use hooks::{Delivery, DeliveryRow, HookRow, Outcome};
 pub use keep::{Age, Kept};
 pub use lease::{Claimed, Lease, Published, Recovered, Turn};
 pub use log::LogLine;

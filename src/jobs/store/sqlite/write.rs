@@ -69,6 +69,8 @@ pub struct NewJob {
     pub priority: i64,
     /// The owner's own notes, as a JSON object.
     pub metadata: String,
+    /// Who is told of its end, as JSON.
+    pub hook: Option<String>,
     /// What the request is known by, if the client wants it done only once.
     pub replay: Option<Replay>,
     /// When.
@@ -235,7 +237,7 @@ impl Store {
         let source = source_of(&mut tx, job, &owner).await?;
         sqlx::query(
             "INSERT INTO jobs (id, owner_id, type, status, options, source, priority, metadata, \
-             created_at, endpoint) VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5, $6, $7, $8)",
+             created_at, endpoint, webhook) VALUES ($1, $2, 'transcode', 'queued', $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&id)
         .bind(&owner)
@@ -245,6 +247,7 @@ impl Store {
         .bind(&job.metadata)
         .bind(job.created_at)
         .bind(job.endpoint)
+        .bind(&job.hook)
         .execute(&mut *tx)
         .await?;
         sqlx::query(
