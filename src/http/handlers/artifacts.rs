@@ -61,13 +61,7 @@ pub(super) async fn file(server: &Server, call: &Call) -> Result<Response<Body>,
     if call.principal.is_none() {
         server.auth().check_owner(owner).await?;
     }
-    let download = Download {
-        name: Some(&artifact.name),
-        mime_type: &artifact.mime_type,
-        bytes: artifact.bytes,
-        validator: &artifact.sha256,
-    };
-    download::send(&download, file, &call.conditions()).await
+    download::send(&Download::of(&artifact), file, &call.conditions()).await
 }
 
 fn artifact_id(call: &Call) -> Result<ArtifactId, Problem> {

@@ -46,11 +46,5 @@ pub(super) async fn status(server: &Server, call: &Call) -> Result<Response<Body
 /// `GET /download/{id}`: the first result.
 pub(super) async fn download(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
     let (artifact, file) = server.jobs().open_result(call.caller()?.user, job_id(call)?).await?;
-    let download = Download {
-        name: Some(&artifact.name),
-        mime_type: &artifact.mime_type,
-        bytes: artifact.bytes,
-        validator: &artifact.sha256,
-    };
-    download::send(&download, file, &call.conditions()).await
+    download::send(&Download::of(&artifact), file, &call.conditions()).await
 }

@@ -11,28 +11,10 @@ use crate::http::response::body::{Body, json as answer};
 use crate::http::service::{Call, Server};
 use crate::ledger::UsageRow;
 
-const LIMIT_DEFAULT: u32 = 100;
-const LIMIT_MAX: u32 = 500;
-
 /// `GET /api/v1/usage`: sums of the month in UTC, limits, and rows, newest first.
 pub(super) async fn show(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    let (mut limit, mut before) = (LIMIT_DEFAULT, None);
-    for (name, value) in form::parse(call.head.uri.query().unwrap_or_default()) {
-        let wrong = |allowed: &str| {
-            Problem::new("query_invalid", format!("\"{name}\" in the address takes {allowed}."))
-        };
-        match name.as_str() {
-            "limit" => {
-                let number = value.parse().ok().filter(|number| (1..=LIMIT_MAX).contains(number));
-                limit = number.ok_or_else(|| wrong("1 to 500"))?;
-            }
-            "before" => before = Some(value.parse().map_err(|_| wrong("a number"))?),
-            _ => {
-                let detail = format!("There is no \"{name}\"; the usage takes limit and before.");
-                return Err(Problem::new("query_invalid", detail));
-            }
-        }
-    }
+    let query = call.head.uri.query().unwrap_or_default();
+    let (limit, before) = form::limit_and_before(query, "the usage takes")?;
     let (user, usage) = (call.caller()?.user, server.jobs().usage());
     let month = usage.month(user, server.auth().now()).await.map_err(AuthError::from)?;
     let (plan, limits) = usage.limits(user).await.map_err(AuthError::from)?;

@@ -13,9 +13,6 @@ use crate::http::service::{Call, Server};
 use crate::jobs::hooks::Hook;
 use crate::jobs::store::sqlite::{DeliveryRow, HookRow};
 
-const LIMIT_DEFAULT: u32 = 100;
-const LIMIT_MAX: u32 = 500;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -62,23 +59,8 @@ pub(super) async fn remove(server: &Server, call: &Call) -> Result<Response<Body
 
 /// `GET /api/v1/webhooks/deliveries`: what was sent and what is still to be, newest first.
 pub(super) async fn deliveries(server: &Server, call: &Call) -> Result<Response<Body>, Problem> {
-    let (mut limit, mut before) = (LIMIT_DEFAULT, None);
-    for (name, value) in form::parse(call.head.uri.query().unwrap_or_default()) {
-        let wrong = |allowed: &str| {
-            Problem::new("query_invalid", format!("\"{name}\" in the address takes {allowed}."))
-        };
-        match name.as_str() {
-            "limit" => {
-                let number = value.parse().ok().filter(|number| (1..=LIMIT_MAX).contains(number));
-                limit = number.ok_or_else(|| wrong("1 to 500"))?;
-            }
-            "before" => before = Some(value.parse().map_err(|_| wrong("a number"))?),
-            _ => {
-                let detail = format!("There is no \"{name}\"; deliveries take limit and before.");
-                return Err(Problem::new("query_invalid", detail));
-            }
-        }
-    }
+    let query = call.head.uri.query().unwrap_or_default();
+    let (limit, before) = form::limit_and_before(query, "deliveries take")?;
     let rows = server.jobs().deliveries(call.caller()?.user, before, limit).await?;
     let next = (rows.len() == limit as usize).then(|| rows.last().map(|row| row.id)).flatten();
     let rows: Vec<Value> = rows.iter().map(delivery).collect();

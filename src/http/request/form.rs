@@ -2,6 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::super::error::Problem;
+
 /// Names and values, decoded, in order.
 #[must_use]
 pub fn parse(text: &str) -> Vec<(String, String)> {
@@ -18,6 +20,35 @@ pub fn parse(text: &str) -> Vec<(String, String)> {
 #[must_use]
 pub fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// Rows of a list where its address says nothing, and the most it may ask for.
+const LIMIT_DEFAULT: u32 = 100;
+const LIMIT_MAX: u32 = 500;
+
+/// How many rows of `list` an address asks for, and older than which.
+///
+/// # Errors
+/// `query_invalid`.
+pub fn limit_and_before(query: &str, list: &str) -> Result<(u32, Option<i64>), Problem> {
+    let (mut limit, mut before) = (LIMIT_DEFAULT, None);
+    for (name, value) in parse(query) {
+        let wrong = |allowed: &str| {
+            Problem::new("query_invalid", format!("\"{name}\" in the address takes {allowed}."))
+        };
+        match name.as_str() {
+            "limit" => {
+                let number = value.parse().ok().filter(|number| (1..=LIMIT_MAX).contains(number));
+                limit = number.ok_or_else(|| wrong("1 to 500"))?;
+            }
+            "before" => before = Some(value.parse().map_err(|_| wrong("a number"))?),
+            _ => {
+                let detail = format!("There is no \"{name}\"; {list} limit and before.");
+                return Err(Problem::new("query_invalid", detail));
+            }
+        }
+    }
+    Ok((limit, before))
 }
 
 fn decoded(text: &str) -> String {

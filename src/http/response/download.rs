@@ -17,6 +17,7 @@ use tokio_util::io::ReaderStream;
 use super::super::error::Problem;
 use super::super::request::conditional::{self, Wanted};
 use super::body::{Body, BodyError, bare};
+use crate::jobs::model::Artifact;
 
 /// Bytes read and sent at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -32,6 +33,19 @@ pub struct Download<'a> {
     pub bytes: u64,
     /// Changes whenever its content does: the strong validator.
     pub validator: &'a str,
+}
+
+impl<'a> Download<'a> {
+    /// A result of a job, under its own name.
+    #[must_use]
+    pub fn of(artifact: &'a Artifact) -> Self {
+        Self {
+            name: Some(&artifact.name),
+            mime_type: &artifact.mime_type,
+            bytes: artifact.bytes,
+            validator: &artifact.sha256,
+        }
+    }
 }
 
 /// The answer to a request for `file`.
