@@ -123,7 +123,12 @@ fn unknown_place(text: &str) -> Option<String> {
 /// Sends what is due until the process goes down.
 pub async fn send(jobs: Jobs, client: Client) {
     while !jobs.is_draining() {
-        match round(&jobs, &client).await {
+        // What is cut short by a stop is sent again, under the same id.
+        let sent = tokio::select! {
+            sent = round(&jobs, &client) => sent,
+            () = jobs.end().cancelled() => return,
+        };
+        match sent {
             // As many as were looked for: there may be more.
             Ok(sent) if sent == AT_ONCE as usize => continue,
             Ok(_) => {}

@@ -271,3 +271,18 @@ fn nobody_is_told_within_the_servers_own_network_unless_it_is_allowed() {
         assert!(refused.text().contains(named), "{}", refused.text());
     }
 }
+
+#[test]
+fn an_address_that_never_answers_holds_no_stop_up() {
+    let mut server = open();
+    let client = server.client();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", silent.local_addr().expect("an address"));
+    client.wait(&submit(&client, &plain_wav(1), &[("webhook_url", &address)]));
+    let (taken, _) = silent.accept().expect("it is asked");
+    let started = std::time::Instant::now();
+    server.signal("-TERM");
+    assert!(server.wait_exit(Duration::from_secs(20)).success());
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    drop(taken);
+}
